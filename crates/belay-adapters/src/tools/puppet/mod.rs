@@ -1,0 +1,52 @@
+//! Puppet: the report of a run, as the stock `http` report processor posts it (YAML) and as our
+//! own processor does (JSON). `README.md` beside this file tells which versions were recorded and
+//! what the format lies about.
+//!
+//! Modules, in the order of the data: `yaml` and `json` read the bytes under a budget (`walk`),
+//! `collect` keeps what is needed (`spots`, `collected`, `value`), `classify` tells how the run
+//! ended, `items` turns events into items, `decode` makes sure the report is whole and puts it
+//! together. `write` is the way back, for simulators.
+
+mod classify;
+mod collect;
+mod collected;
+mod decode;
+mod escapes;
+pub mod items;
+mod json;
+mod spots;
+mod time;
+mod value;
+mod walk;
+pub mod write;
+mod yaml;
+
+pub use classify::{NO_CLASS, NO_SERVER};
+pub use walk::{BODY_MAX, DEPTH_MAX, TEXT_MAX, VALUES_MAX};
+
+use super::{Door, Tool};
+use belay_core::model::report::{Decoded, Unreadable};
+
+/// The tool's name.
+pub const NAME: &str = "puppet";
+
+/// Puppet 4 to 8, by its reports of format 4 to 12.
+#[derive(Clone, Copy, Debug)]
+pub struct Puppet;
+
+const DOORS: &[Door] =
+    &[Door { path: "/api/v1/runs/puppet", tool: NAME, content: &["application/x-yaml", "application/yaml", "application/json"] }];
+
+impl Tool for Puppet {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn doors(&self) -> &'static [Door] {
+        DOORS
+    }
+
+    fn decode(&self, body: &[u8]) -> Result<Decoded, Unreadable> {
+        decode::decode(body)
+    }
+}

@@ -1,0 +1,10 @@
+//! Integration tests of the adapters: recorded bytes in, values out.
+
+mod convert;
+mod dump;
+mod prometheus;
+mod puppet_fixtures;
+mod puppet_hostile;
+mod puppet_kinds;
+mod puppet_traps;
+mod puppet_write;

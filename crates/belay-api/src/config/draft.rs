@@ -1,0 +1,88 @@
+//! What was read so far, from all files, with places: before it is checked as a whole.
+
+use belay_core::model::ids::ClassName;
+use belay_core::model::policy::{ClassPolicy, Policy, Receiver};
+use belay_core::model::signal::Signal;
+use toml::de::DeTable;
+
+use super::error::{At, ConfigError, Found};
+use super::server::ServerDraft;
+use super::source::Source;
+use super::table::Table;
+use super::{Config, alert, class, signal};
+
+/// Something declared, with what the checks of the whole need.
+#[derive(Clone, Debug)]
+pub(super) struct Declared<T> {
+    pub what: T,
+    /// Its name.
+    pub name: Found<String>,
+    /// The classes it names.
+    pub classes: Vec<Found<ClassName>>,
+}
+
+/// All that was read.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub server: ServerDraft,
+    pub classes: Vec<Declared<ClassPolicy>>,
+    pub signals: Vec<Declared<Signal>>,
+    pub alerts: Vec<Declared<Receiver>>,
+    pub errors: Vec<ConfigError>,
+    /// A file was no valid TOML, and nothing of it was read.
+    pub unread: bool,
+}
+
+/// What reading one table gave: nothing when it has no usable name.
+pub(super) type Read<T> = (Option<Declared<T>>, Vec<ConfigError>);
+
+impl Draft {
+    /// Reads one file.
+    pub(super) fn read(&mut self, source: &Source<'_>) {
+        let (table, errors) = DeTable::parse_recoverable(source.text);
+        if !errors.is_empty() {
+            let place = |error: &toml::de::Error| source.at(&error.span().unwrap_or(0..0), "");
+            self.errors.extend(errors.iter().map(|error| place(error).mistake(format!("no valid TOML: {}", error.message()))));
+            self.unread = true;
+            return;
+        }
+        let span = table.span();
+        let mut top = Table::new(source, "", &span, table.into_inner());
+        if let Some(table) = top.table("server", "[server]") {
+            self.errors.extend(self.server.read(table));
+        }
+        each(top.tables("class"), class::read, &mut self.classes, &mut self.errors);
+        each(top.tables("signal"), signal::read, &mut self.signals, &mut self.errors);
+        each(top.tables("alert"), alert::read, &mut self.alerts, &mut self.errors);
+        top.not_built(&["false_rejections", "site"]);
+        self.errors.extend(top.finish());
+    }
+
+    /// The configuration, once no mistake was found.
+    pub(super) fn into_config(self, text: &str) -> Config {
+        let server = self.server.into_config();
+        let policy = Policy {
+            text: text.into(),
+            classes: self.classes.into_iter().map(|class| class.what).collect(),
+            signals: self.signals.into_iter().map(|signal| signal.what).collect(),
+            receivers: self.alerts.into_iter().map(|alert| alert.what).collect(),
+            public_url: server.public_url.clone(),
+        };
+        Config { server, policy }
+    }
+}
+
+impl<T> Declared<T> {
+    /// Where it is declared.
+    pub(super) fn at(&self) -> &At {
+        &self.name.at
+    }
+}
+
+fn each<T>(tables: Vec<Table<'_>>, read: fn(Table<'_>) -> Read<T>, into: &mut Vec<Declared<T>>, errors: &mut Vec<ConfigError>) {
+    for table in tables {
+        let (declared, wrong) = read(table);
+        into.extend(declared);
+        errors.extend(wrong);
+    }
+}

@@ -1,0 +1,83 @@
+//! The operator's configuration: TOML in, [`Config`] out, or every mistake with its place.
+//!
+//! Nothing is ignored: an unknown key, an unknown word and a key of something that is not built yet
+//! are mistakes, each with its remedy. What is read here is checked; the core never checks again.
+
+mod alert;
+mod check;
+mod class;
+mod draft;
+mod error;
+mod server;
+mod signal;
+mod source;
+mod table;
+mod words;
+
+use belay_core::model::policy::Policy;
+
+pub use error::ConfigError;
+
+/// The most classes that may be declared.
+pub const CLASSES_MAX: usize = 200;
+/// The most signals that may be declared.
+pub const SIGNALS_MAX: usize = 1_000;
+/// The most places alerts go to.
+pub const ALERTS_MAX: usize = 50;
+
+/// What the server itself needs to know before it can start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// Address and port it listens on, for example `127.0.0.1:7878`.
+    pub listen: Option<String>,
+    /// The folder that holds its state.
+    pub state_dir: Option<String>,
+    /// Where people reach it, without a slash at the end. The policy has it too, for links.
+    pub public_url: Option<String>,
+}
+
+/// A configuration that was found valid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// What the server itself needs.
+    pub server: ServerConfig,
+    /// What decisions depend on.
+    pub policy: Policy,
+}
+
+/// Reads one text. `name` is what errors call it. The text of a policy is read back by this, and
+/// gives the same policy.
+///
+/// # Errors
+/// Every mistake that was found, in the order of the text.
+pub fn parse(name: &str, text: &str) -> Result<Config, Vec<ConfigError>> {
+    parse_many(&[(name, text)])
+}
+
+/// Reads a file and its drop-ins, each as name and text, in order. Lists are joined; a single value
+/// that is given twice is a mistake that names both places.
+///
+/// # Errors
+/// Every mistake that was found, in the order of the files.
+pub fn parse_many(files: &[(&str, &str)]) -> Result<Config, Vec<ConfigError>> {
+    let text = source::join(files);
+    let sources: Vec<source::Source> = files.iter().flat_map(|(name, text)| source::split(name, text)).collect();
+    let mut draft = draft::Draft::default();
+    for source in &sources {
+        draft.read(source);
+    }
+    // While a file could not be read at all, what others refer to may well stand in it.
+    let mut errors = if draft.unread { Vec::new() } else { check::mistakes(&draft) };
+    errors.append(&mut draft.errors);
+    if errors.is_empty() {
+        return Ok(draft.into_config(&text));
+    }
+    let order = |error: &ConfigError| sources.iter().position(|source| *source.name == *error.file);
+    errors.sort_by_key(|error| (order(error), error.line, error.column));
+    Err(errors)
+}
+
+/// Errors as one text, a line each.
+pub(crate) fn lines(errors: &[ConfigError]) -> String {
+    errors.iter().map(ConfigError::to_string).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,252 @@
+//! The operator's configuration.
+
+use belay_api::config::{self, ConfigError};
+use belay_core::model::policy::{Policy, ReleaseSource};
+use belay_core::model::signal::{Harm, Reading};
+use belay_core::model::time::Span;
+
+const EXAMPLE: &str = include_str!("../../../../docs/examples/belay.toml");
+
+fn errors(text: &str) -> Vec<ConfigError> {
+    config::parse("belay.toml", text).expect_err(text)
+}
+
+/// The one error of a text, as it is shown.
+fn said(text: &str) -> String {
+    let errors = errors(text);
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    errors[0].to_string()
+}
+
+const WEB: &str = "[[class]]\nname = \"web\"\nhosts = \"web*\"\n";
+
+/// The error of a line in an otherwise good class; it stands in line 4.
+fn class(line: &str) -> String {
+    said(&format!("{WEB}{line}\n"))
+}
+
+/// The error of a line in an otherwise good signal; it stands in line 5.
+fn signal(line: &str) -> String {
+    said(&format!("[[signal]]\nname = \"s\"\nkind = \"gauge\"\nselect = \"s\"\n{line}\n"))
+}
+
+#[test]
+fn the_example_is_valid_and_says_what_it_seems_to_say() {
+    let config = config::parse("belay.toml", EXAMPLE).unwrap_or_else(|errors| panic!("{}", errors[0]));
+    assert_eq!(config.server.listen.as_deref(), Some("127.0.0.1:7878"));
+    assert_eq!(config.server.public_url, config.policy.public_url);
+    let [web, checker] = &config.policy.classes[..] else { panic!("two classes") };
+    assert_eq!((web.bake, web.horizon, web.grace), (Span::from_min(5), Span::from_min(30), Span::from_min(2)));
+    let environments: Vec<String> = web.environments.iter().map(|(release, environment)| format!("{release} {environment}")).collect();
+    assert_eq!(environments, ["141 production", "142 r142"]);
+    assert_eq!((&web.release, &checker.release), (&ReleaseSource::Reported, &ReleaseSource::None));
+    assert_eq!(checker.kin[0].as_str(), "web");
+    let [flow, latency, check] = &config.policy.signals[..] else { panic!("three signals") };
+    assert_eq!((flow.harm, flow.must_have, flow.reading, flow.step), (Harm::Down, true, Reading::Counter, Span::from_s(15)));
+    assert_eq!((latency.harm, latency.must_have, latency.reading, latency.step), (Harm::Up, false, Reading::Value, Span::from_s(60)));
+    assert_eq!((check.must_have, check.host_label.as_str(), latency.host_label.as_str()), (true, "host", "instance"));
+    assert_eq!(config.policy.receivers[0].url, "https://chat.example.com/hooks/belay");
+}
+
+#[test]
+fn what_the_example_says_is_the_default_is_the_default() {
+    let config = config::parse("belay.toml", EXAMPLE).unwrap();
+    let bare = config::parse("bare.toml", "[[class]]\nname = \"web\"\nhosts = [\"web*.example.com\"]\n").unwrap();
+    let web = belay_core::model::policy::ClassPolicy {
+        environments: bare.policy.classes[0].environments.clone(),
+        ..config.policy.classes[0].clone()
+    };
+    assert_eq!(web, bare.policy.classes[0]);
+}
+
+#[test]
+fn nothing_at_all_is_the_configuration_that_only_observes() {
+    assert_eq!(config::parse("x", "").unwrap().policy, Policy::default());
+    assert_eq!(config::parse_many(&[]).unwrap().policy, Policy::default());
+}
+
+#[test]
+fn the_text_of_a_policy_gives_the_same_policy_also_with_drop_ins() {
+    let drop_in = "[server]\nstate_dir = \"/srv/belay\"\n[[class]]\nname = \"db\"\nhosts = \"db*\"\nkin = \"web\"";
+    let other = "[[signal]]\nname = \"load\"\nclass = \"db\"\nkind = \"gauge\"\nselect = \"load1\"\n";
+    let first =
+        "[server]\nlisten = \"[::1]:7878\"\npublic_url = \"http://belay/\"\n[[class]]\nname = \"web\"\nfacts = { role = \"web\" }\n";
+    let files = [("belay.toml", first), ("10-db.toml", drop_in), ("20-signals.toml", other)];
+    let config = config::parse_many(&files).unwrap();
+    assert_eq!(config.policy.public_url.as_deref(), Some("http://belay"));
+    assert_eq!(config.policy.classes.len(), 2);
+    assert_eq!(config::parse("recorded", &config.policy.text).unwrap(), config);
+    assert_eq!(config::parse_many(&[("a", &config.policy.text), ("b", "")]).unwrap().policy.signals, config.policy.signals);
+    let one = config::parse("belay.toml", EXAMPLE).unwrap();
+    assert_eq!((&*one.policy.text, config::parse("other", &one.policy.text).unwrap()), (EXAMPLE, one.clone()));
+}
+
+#[test]
+fn an_error_in_a_drop_in_names_that_file_also_when_the_text_is_read_back() {
+    let files = [("belay.toml", WEB), ("10.toml", "\n[[class]]\nname = \"db\"\nhosts = \"db*\"\nhorizn = \"1h\"\n")];
+    let errors = config::parse_many(&files).unwrap_err();
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0].to_string(), "10.toml:5:1: error: unknown key `horizn` in class\n  help: did you mean `horizon`?");
+    assert_eq!(errors[0].key, "class.horizn");
+    let joined = format!("#@file belay.toml\n{}#@file 10.toml\n{}", files[0].1, files[1].1);
+    assert_eq!(config::parse("recorded", &joined).unwrap_err(), errors);
+}
+
+#[test]
+fn a_single_value_given_twice_names_both_places() {
+    let files = [("belay.toml", "[server]\nlisten = \"a:1\"\n"), ("10.toml", "[server]\n  listen = \"b:2\"\n")];
+    let errors = config::parse_many(&files).unwrap_err();
+    let said = "10.toml:2:12: error: `server.listen` is given twice: here and at belay.toml:2:10\n  help: keep one of them";
+    assert_eq!(errors[0].to_string(), said);
+}
+
+#[test]
+fn what_is_no_toml_is_said_with_its_place() {
+    let said = said("[[class]]\nname = web\n");
+    assert!(said.starts_with("belay.toml:2:8: error: no valid TOML: "), "{said}");
+}
+
+#[test]
+fn every_mistake_is_reported_at_once_in_the_order_of_the_text() {
+    let text = "[sever]\n[[class]]\nhosts = \"a*\"\nbake = 5\n[[signal]]\nname = \"s\"\nkind = \"flwo\"\nselect = \"x\"\n";
+    let said: Vec<String> = errors(text).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "belay.toml:1:2: error: unknown key `sever`\n  help: did you mean `server`?",
+            "belay.toml:2:1: error: this class has no `name`\n  help: write for example name = \"web\"",
+            "belay.toml:4:8: error: `class.bake` is a length of time in quotes, not a TOML integer\n  help: write for example \"30m\", \"90s\", \"1h30m\" or \"500ms\"",
+            "belay.toml:7:8: error: `signal.kind` has no word \"flwo\"\n  help: did you mean `flow`?",
+        ]
+    );
+}
+
+#[test]
+fn what_is_not_built_is_refused_by_name() {
+    for line in ["waves = [1, \"5%\"]", "revert = \"ask\"", "max_closed = \"4h\"", "on_inconclusive = \"next\"", "timezone = \"UTC\""] {
+        let key = line.split(' ').next().unwrap();
+        let expected = format!("belay.toml:4:1: error: `class.{key}` is not built yet; this release only observes\n  help: leave it out");
+        assert_eq!(class(line), expected);
+    }
+    for level in ["release-match", "rejected", "waves"] {
+        let said = class(&format!("enforce = {level:?}"));
+        assert!(
+            said.starts_with(&format!("belay.toml:4:11: error: `enforce = {level:?}` is not built yet; this release only observes")),
+            "{said}"
+        );
+    }
+    assert!(class("enforce = \"on\"").contains("this release knows only \"off\""));
+    assert!(config::parse("x", &format!("{WEB}enforce = \"off\"\n")).is_ok());
+    for way in ["file = \"/etc/release\"", "command = \"app --version\""] {
+        let said = class(&format!("release = {{ {way} }}"));
+        assert!(said.contains("needs the agent, which this release does not have"), "{said}");
+        assert!(said.contains("PUT /api/v1/hosts/HOST/facts"), "{said}");
+    }
+    assert!(said("false_rejections = \"1 per 30d\"\n").contains("not built yet"));
+}
+
+#[test]
+fn a_release_is_known_in_exactly_one_way() {
+    let source =
+        |line: &str| config::parse("x", &format!("{WEB}release = {{ {line} }}\n")).map(|config| config.policy.classes[0].release.clone());
+    assert_eq!(source("reported = true"), Ok(ReleaseSource::Reported));
+    assert_eq!(source("none = true"), Ok(ReleaseSource::None));
+    assert_eq!(source("fact = \"app_release\""), Ok(ReleaseSource::Fact("app_release".into())));
+    for (line, why) in [
+        ("", "needs exactly one way of knowing the release; 0 are given"),
+        ("reported = true, none = true", "2 are given"),
+        ("reported = false", "`reported = false` says nothing"),
+        ("fact = \"\"", "it is empty"),
+        ("fcat = \"x\"", "unknown key `fcat` in class.release"),
+    ] {
+        let errors = source(line).unwrap_err();
+        assert!(errors.iter().any(|error| error.text.contains(why)), "{line}: {errors:#?}");
+    }
+}
+
+#[test]
+fn mistakes_in_a_class_are_named() {
+    for (line, why) in [
+        ("bake = \"1h\"", "the horizon (30m) is shorter than the bake (1h)"),
+        ("horizon = \"1m\"", "the horizon (1m) is shorter than the bake (5m)"),
+        ("grace = \"-1m\"", "`class.grace = \"-1m\"`: it is no length of time"),
+        ("past_steps = 0", "`class.past_steps = 0` is outside of 1 to 10000"),
+        ("past_steps = -1", "is outside of"),
+        ("past_steps = \"x\"", "`class.past_steps` is a whole number, not a TOML string"),
+        ("kin = \"web\"", "`web` is its own kin"),
+        ("kin = [\"wbe2\"]", "names class `wbe2`, which is not declared"),
+        ("kin = []", "`class.kin` is empty"),
+        ("environments = {}", "`class.environments` is empty"),
+        ("environments = { \"142\" = \"\" }", "`class.environments`: \"\": the name is empty"),
+        ("environments = { \"142\" = \"r142\" }\nrelease = { none = true }", "has no releases"),
+        ("facts = { role = 1 }", "`class.facts` is a table of texts in quotes, not a TOML integer"),
+        ("hots = \"x\"", "unknown key `hots` in class"),
+    ] {
+        let said = class(line);
+        assert!(said.contains(why), "{line}: {said}");
+    }
+    for (text, why) in [
+        ("[[class]]\nname = \"web\"\n", "no host can belong to class `web`"),
+        ("[[class]]\nname = \"web\"\nhosts = []\n", "`class.hosts` is empty"),
+        ("[[class]]\nname = \"web\"\nhosts = [\"\"]\n", "the pattern is empty"),
+        ("[[class]]\nname = \"web\"\nhosts = [\"web 1\"]\n", "no host's name holds ' '"),
+        ("[[class]]\nname = \"web\"\nhosts = [\"web*\", 7]\n", "`class.hosts` is a list of texts in quotes, not a TOML integer"),
+        ("[[class]]\nname = \"a/b\"\nhosts = \"a\"\n", "`class.name = \"a/b\"`: the name holds '/'"),
+        ("[class]\nname = \"web\"\n", "`class` is a list of tables, not a TOML table"),
+        (&format!("{WEB}{WEB}"), "class `web` is declared twice: here and at belay.toml:2:8"),
+    ] {
+        let said = said(text);
+        assert!(said.contains(why), "{text}: {said}");
+    }
+    assert!(config::parse("x", "[[class]]\nname = \"default\"\nbake = \"1m\"\n").is_ok(), "the default class matches the rest");
+}
+
+#[test]
+fn mistakes_in_a_signal_or_an_alert_are_named() {
+    for (line, why) in [
+        ("step = \"500ms\"", "`signal.step = \"500ms\"` is outside of 1s to 1h"),
+        ("step = \"2h\"", "is outside of 1s to 1h"),
+        ("class = \"wbe\"", "`signal.class` names class `wbe`, which is not declared\n  help: known here: default"),
+        ("harm = \"sideways\"", "`signal.harm` has no word \"sideways\"\n  help: known here: up, down, both"),
+        ("reading = \"gauge\"", "help: known here: counter, value"),
+        ("must_have = \"yes\"", "`signal.must_have` is true or false, not a TOML string"),
+        ("host_label = \"\"", "it is no label's name"),
+        ("classes = \"web\"", "unknown key `classes` in signal\n  help: did you mean `class`?"),
+    ] {
+        let said = signal(line);
+        assert!(said.contains(why), "{line}: {said}");
+    }
+    assert!(said("[[signal]]\nname = \"s\"\nkind = \"flow\"\n").contains("this signal has no `select`"));
+    for (url, why) in [("ftp://x", "has to begin with http:// or https://"), ("https:///x", "no host"), ("https://a b", "a space")] {
+        let said = said(&format!("[[alert]]\nname = \"a\"\nurl = {url:?}\n"));
+        assert!(said.contains(why), "{said}");
+    }
+    assert!(said("[server]\nlisten = \"7878\"\n").contains("no address with a port"));
+    let near = said(&format!("{WEB}[[alert]]\nname = \"a\"\nurl = \"https://x\"\nclass = \"wbe\"\n"));
+    assert!(
+        near.ends_with("belay.toml:7:9: error: `alert.class` names class `wbe`, which is not declared\n  help: did you mean `web`?"),
+        "{near}"
+    );
+}
+
+#[test]
+fn more_than_a_server_can_bear_is_refused() {
+    let many = |count: usize, one: fn(usize) -> String| said(&(0..count).map(one).collect::<String>());
+    let class = many(201, |n| format!("[[class]]\nname = \"c{n}\"\nhosts = \"h{n}-*\"\n"));
+    assert!(class.starts_with("belay.toml:602:8: error: 201 classes are declared; at most 200 can be"), "{class}");
+    assert!(many(1001, |n| format!("[[signal]]\nname = \"s{n}\"\nkind = \"gauge\"\nselect = \"x\"\n")).contains("at most 1000"));
+    assert!(many(51, |n| format!("[[alert]]\nname = \"a{n}\"\nurl = \"https://x\"\n")).contains("at most 50"));
+}
+
+#[test]
+fn no_text_makes_the_reader_panic() {
+    for cut in (0..EXAMPLE.len()).step_by(7).filter(|cut| EXAMPLE.is_char_boundary(*cut)) {
+        let _ = config::parse("cut", &EXAMPLE[..cut]);
+        let _ = config::parse("cut", &EXAMPLE[cut..]);
+    }
+    for text in
+        ["\u{feff}[server]", "[[class]]\n\"\" = 1", "a.b.c.d = 1", "class = [1, [2]]", "server = 1", "[server]\nlisten = 1979-05-27"]
+    {
+        let _ = config::parse("odd", text);
+    }
+}

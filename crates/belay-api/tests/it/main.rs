@@ -1,0 +1,6 @@
+//! Tests of belay-api as its users see it.
+
+mod config;
+mod http;
+mod journal;
+mod samples;

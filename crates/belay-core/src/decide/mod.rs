@@ -1,0 +1,171 @@
+//! Deciding: state and an input in, facts out. All policy is here; nothing here acts.
+
+mod changes;
+mod delta;
+mod draft;
+mod drift;
+mod facts;
+mod intake;
+mod look;
+mod notify;
+mod people;
+pub mod trial;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use facts::{FACT_BYTES_MAX, FACTS_MAX};
+
+use crate::model::alert::Attempt;
+use crate::model::ids::{ChangeId, Digest, EffectId, HostId, InboxId, Release, RunId};
+use crate::model::policy::Policy;
+use crate::model::principal::{Actor, Principal, Token};
+use crate::model::report::Decoded;
+use crate::model::time::Timestamp;
+use crate::model::verdict::Look;
+use crate::state::{Fact, State};
+
+/// Everything that can happen.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A configuration was read and found valid.
+    Policy {
+        /// The configuration.
+        policy: Arc<Policy>,
+        /// Who asked for it to be loaded.
+        actor: Actor,
+    },
+    /// A report was decoded.
+    Report {
+        /// Who brought it, by credential.
+        principal: Principal,
+        /// What it says.
+        decoded: Box<Decoded>,
+        /// When its bytes were received.
+        received: Timestamp,
+        /// The row of the inbox that holds its bytes.
+        inbox: Option<InboxId>,
+        /// The run already recorded under the same host and tool's id, if the ledger knows one.
+        earlier: Option<(RunId, Digest)>,
+    },
+    /// Bytes could not be read as a report.
+    Unreadable {
+        /// Who brought them.
+        principal: Principal,
+        /// The row of the inbox that holds them.
+        inbox: Option<InboxId>,
+        /// The host named in them, as spelled.
+        host: Option<String>,
+        /// Hash of the bytes.
+        digest: Digest,
+        /// Why, with the place and the remedy.
+        reason: String,
+    },
+    /// A host's facts were reported.
+    Facts {
+        /// Who says so, by credential.
+        principal: Principal,
+        /// The host.
+        host: HostId,
+        /// The release it runs, when reported as such.
+        release: Option<Release>,
+        /// Its facts.
+        facts: BTreeMap<String, String>,
+    },
+    /// A trial was looked at.
+    Looked {
+        /// The Change on trial.
+        change: ChangeId,
+        /// What was found.
+        look: Box<Look>,
+        /// Where the windows are kept.
+        evidence: Digest,
+    },
+    /// A person gives a verdict.
+    Override {
+        /// Who, by credential.
+        principal: Principal,
+        /// On which Change.
+        change: ChangeId,
+        /// Which.
+        ruling: Ruling,
+        /// Why; mandatory.
+        reason: String,
+    },
+    /// A credential is to be issued.
+    IssueToken {
+        /// Who asks, by credential.
+        principal: Principal,
+        /// The credential.
+        token: Token,
+    },
+    /// A credential is to end.
+    RevokeToken {
+        /// Who asks, by credential.
+        principal: Principal,
+        /// Its name.
+        name: String,
+    },
+    /// An effect was tried.
+    Tried {
+        /// Which.
+        effect: EffectId,
+        /// How it went.
+        attempt: Attempt,
+    },
+}
+
+/// A person's verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ruling {
+    /// It is good.
+    Accept,
+    /// It is bad.
+    Reject,
+}
+
+/// What the one who asked is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The run was recorded, or had been.
+    Run {
+        /// Its number.
+        run: RunId,
+        /// It had been recorded before.
+        duplicate: bool,
+    },
+    /// Done.
+    Done,
+    /// The credential does not allow it; the text says what it would take.
+    Forbidden(String),
+    /// There is no such thing.
+    NotFound(String),
+    /// What was sent cannot be taken; the text names the place and the remedy. Its bytes are kept
+    /// in quarantine where there were any.
+    Unprocessable(String),
+    /// It contradicts what is known; the text says what.
+    Conflict(String),
+}
+
+/// Decides what an input means. The facts are to be committed together, then applied in order,
+/// then the answer is given.
+pub fn decide(state: &State, now: Timestamp, input: &Input) -> (Vec<Fact>, Answer) {
+    let now = now.max(state.now);
+    let mut draft = draft::Draft::new(state, now);
+    let answer = match input {
+        Input::Policy { policy, actor } => facts::policy(&mut draft, policy, actor),
+        Input::Report { principal, decoded, received, inbox, earlier } => {
+            intake::report(&mut draft, &intake::Arrival { principal, decoded, received: *received, inbox: *inbox, earlier: *earlier })
+        }
+        Input::Unreadable { principal, inbox, host, digest, reason } => {
+            intake::unreadable(&mut draft, principal, *inbox, host.as_deref(), *digest, reason)
+        }
+        Input::Facts { principal, host, release, facts } => facts::facts(&mut draft, principal, host, release.as_ref(), facts),
+        Input::Looked { change, look, evidence } => look::looked(&mut draft, *change, look, *evidence),
+        Input::Override { principal, change, ruling, reason } => people::rule(&mut draft, principal, *change, *ruling, reason),
+        Input::IssueToken { principal, token } => people::issue(&mut draft, principal, token),
+        Input::RevokeToken { principal, name } => people::revoke(&mut draft, principal, name),
+        Input::Tried { effect, attempt } => notify::tried(&mut draft, *effect, attempt),
+    };
+    (draft.into_facts(), answer)
+}

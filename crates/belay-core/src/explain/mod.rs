@@ -1,0 +1,5 @@
+//! Plain words: what is told to people, made from what is known, in one place.
+
+pub mod alert;
+pub mod change;
+pub mod why;

@@ -1,0 +1,116 @@
+//! Why: a Change or a host explained on one screen.
+
+use super::change as words;
+use crate::model::host::Host;
+use crate::model::ids::{ChangeId, HostId};
+use crate::model::item::Mark;
+use crate::model::report::Version;
+use crate::model::time::Timestamp;
+use crate::model::verdict::{Judge, Outcome, Standing};
+use crate::state::{Scope, State};
+
+/// Why a Change stands as it does; empty when there is no such Change.
+pub fn change(state: &State, id: ChangeId, now: Timestamp) -> Vec<String> {
+    let Some(change) = state.changes.get(&id) else { return Vec::new() };
+    let mut lines = vec![format!("{id} is {}", words::standing(change))];
+    lines.push(format!("it brought {} to {}", words::what(change), words::place(change)));
+    lines.push(format!("{} hosts got it: {}", change.treated.len(), words::hosts(change.treated.keys())));
+    lines.push(words::times(change));
+    lines.extend(words::findings(change).iter().map(|f| format!("{}: {}", f.says.word(), words::finding(f))));
+    match words::lacks(change) {
+        [] => lines.push("missing data: none".to_owned()),
+        lacks => lines.extend(lacks.iter().map(|lack| format!("missing: {}", words::lack(lack)))),
+    }
+    if change.open() {
+        let ends = crate::decide::trial::ends_at(state, change);
+        lines.push(format!("the trial ends {ends}, in {}", ends.since(now)));
+    }
+    if let Some(verdict) = &change.verdict
+        && let (Judge::Belay, Outcome::Inconclusive(gap)) = (&verdict.by, verdict.outcome)
+    {
+        lines.push(format!("what to do: {}", words::gap(gap).1));
+    }
+    lines
+}
+
+/// Why a host stands as it does; empty when it is not known.
+pub fn host(state: &State, id: &HostId, now: Timestamp) -> Vec<String> {
+    let Some(host) = state.hosts.get(id) else { return Vec::new() };
+    let mut lines = vec![identity(host)];
+    lines.push(match &host.last_run {
+        Some(run) => {
+            let detail = run.kind.detail().map(|text| format!(": {text}")).unwrap_or_default();
+            format!("its last run {} was {} {} ago{detail}", run.id, run.kind.word(), now.since(run.at))
+        }
+        None => "no run was ever reported".to_owned(),
+    });
+    match (host.last_applied, &host.environment) {
+        (Some(at), Some(environment)) => {
+            lines.push(format!("a configuration was last applied {} ago, from environment {environment}{}", now.since(at), version(host)))
+        }
+        (Some(at), None) => lines.push(format!("a configuration was last applied {} ago{}", now.since(at), version(host))),
+        (None, _) => lines.push("no configuration was ever applied to it, as far as is known".to_owned()),
+    }
+    lines.extend(belonging(state, host));
+    lines.extend(marks(state, host));
+    if let Some(trouble) = &host.trouble {
+        lines.push(format!("trouble since {}: {}", trouble.at, trouble.text));
+    }
+    for change in state.changes.values().filter(|change| change.treated.contains_key(id) && (change.open() || is_rejected(change.standing)))
+    {
+        lines.push(format!("it got {}, which is {}: {}", change.id, words::standing(change), words::what(change)));
+    }
+    lines
+}
+
+fn is_rejected(standing: Standing) -> bool {
+    standing == Standing::Final(Outcome::Rejected)
+}
+
+fn identity(host: &Host) -> String {
+    match &host.release {
+        Some(release) => format!("{} is of class {} and runs release {release}", host.id, host.class),
+        None => format!("{} is of class {}; its release is not known", host.id, host.class),
+    }
+}
+
+fn version(host: &Host) -> String {
+    match &host.version {
+        Some(Version::Named(version)) => format!(", version {version}"),
+        Some(Version::Unknown) => ", version unknown".to_owned(),
+        None => String::new(),
+    }
+}
+
+/// Whether its environment belongs to its release, where that is declared.
+fn belonging(state: &State, host: &Host) -> Option<String> {
+    let class = state.policy.class(&host.class);
+    let (release, environment) = (host.release.as_ref()?, host.environment.as_ref()?);
+    let due = class.environments.get(release)?;
+    let fits = crate::model::item::branch(due.as_str()) == crate::model::item::branch(environment.as_str());
+    Some(if fits {
+        format!("environment {environment} belongs to release {release}")
+    } else {
+        format!("environment {environment} does not belong to release {release}, which needs {due}")
+    })
+}
+
+/// How the contents it carries stand, counted by mark.
+fn marks(state: &State, host: &Host) -> Option<String> {
+    let scope = Scope { class: host.class.clone(), release: host.release.clone() };
+    let mut counts = [0_u32; 5];
+    for (key, carried) in &host.items {
+        let index = match state.acceptance.mark(&scope, key, &carried.content) {
+            Some(Mark::Accepted(_)) => 0,
+            Some(Mark::Adopted) => 1,
+            Some(Mark::OnTrial(_)) => 2,
+            Some(Mark::Rejected(_)) => 3,
+            None => 4,
+        };
+        counts[index] += 1;
+    }
+    let names = ["accepted", "adopted", "on trial", "rejected", "never judged for this release"];
+    let parts: Vec<String> =
+        counts.iter().zip(names).filter(|(count, _)| **count > 0).map(|(count, name)| format!("{count} {name}")).collect();
+    (!parts.is_empty()).then(|| format!("of the contents it is known to carry, {}", parts.join(", ")))
+}

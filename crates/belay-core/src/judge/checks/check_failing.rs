@@ -1,0 +1,38 @@
+//! **What it asks**: has a check begun to fail on hosts that changed, and not on peers?
+//!
+//! **How**: per treated host, a run of failures since its change of at least max(3, longest past
+//! run + 2) steps that reaches beyond the grace. Which way is worse says what a failure is: above
+//! zero for `up` (0 is ok), below one for `down` (1 is ok).
+//!
+//! **When it cannot tell**: fewer than ten past values; peers that fail at the same time.
+//!
+//! **Example**: `http_check fails on 2 of 2 changed hosts; 0 of 8 unchanged peers did`.
+
+use super::super::sight::{Row, Sight};
+use super::PAST_MIN;
+use super::flow_stopped::{run, usual};
+use super::quorum::{Inquiry, Shown, inquire};
+use crate::model::change::Trial;
+use crate::model::signal::Harm;
+use crate::model::verdict::{Check, Finding};
+
+pub(super) fn check(trial: &Trial, sight: &Sight<'_>) -> Option<Finding> {
+    let (harm, peers) = (sight.signal.harm, sight.has_peers());
+    let question = |row: &Row, begin: usize| failing(row, begin, harm, peers);
+    inquire(trial, sight, &Inquiry { check: Check::CheckFailing, question: &question, verb: "fails" })
+}
+
+fn failing(row: &Row, begin: usize, harm: Harm, peers: bool) -> Option<Option<Shown>> {
+    let begin = begin.min(row.values.len());
+    let end = row.end_after(begin);
+    if row.values[..begin].iter().flatten().count() < PAST_MIN || row.values[begin..end].iter().flatten().count() == 0 {
+        return None;
+    }
+    let fails = move |value: f64| match harm {
+        Harm::Up | Harm::Both => value > 0.0,
+        Harm::Down => value < 1.0,
+    };
+    let need = 3.max(usual(&row.values[..begin], fails, peers) + 2);
+    let found = run(&row.values[begin..end], need, fails, row.grace_after(begin));
+    Some(found.map(|(from, length)| Shown { from: begin + from, length, need }))
+}

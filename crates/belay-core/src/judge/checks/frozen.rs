@@ -1,0 +1,60 @@
+//! **What it asks**: does a value repeat itself exactly, or lie at zero, since the change?
+//!
+//! **Why**: a dead collector or a wedged process gives a perfectly calm line; judges of residuals
+//! see it in half of the cases only.
+//!
+//! **How**: per treated host, a run of exact repeats of at least max(6, longest past run + 2)
+//! steps, or of zeros of at least max(3, longest past run + 2), that reaches beyond the grace. The
+//! first step since the change is compared with the last before it.
+//!
+//! **When it cannot tell**: fewer than ten past values. A signal that is constant by nature has a
+//! long past run and never fires.
+//!
+//! **Example**: `memory_bytes repeats one value or lies at zero on 3 of 3 changed hosts`.
+
+use super::super::sight::{Row, Sight};
+use super::PAST_MIN;
+use super::flow_stopped::{is_zero, run, usual};
+use super::quorum::{Inquiry, Shown, inquire};
+use crate::model::change::Trial;
+use crate::model::signal::Harm;
+use crate::model::verdict::{Check, Finding};
+
+pub(super) fn check(trial: &Trial, sight: &Sight<'_>) -> Option<Finding> {
+    let (peers, harm) = (sight.has_peers(), sight.signal.harm);
+    let question = |row: &Row, begin: usize| frozen(row, begin, peers, harm);
+    inquire(trial, sight, &Inquiry { check: Check::Frozen, question: &question, verb: "repeats one value or lies at zero" })
+}
+
+fn frozen(row: &Row, begin: usize, peers: bool, harm: Harm) -> Option<Option<Shown>> {
+    let begin = begin.min(row.values.len());
+    let end = row.end_after(begin);
+    if row.values[..begin].iter().flatten().count() < PAST_MIN || row.values[begin..end].iter().flatten().count() == 0 {
+        return None;
+    }
+    let settled = row.grace_after(begin);
+    let shown = |need: usize, found: Option<(usize, usize)>| found.map(|(from, length)| Shown { from: begin + from, length, need });
+    let zeros = 3.max(usual(&row.values[..begin], is_zero, peers) + 2);
+    // Where more is worse, nothing at all is the best there is.
+    let good = harm == Harm::Up;
+    let by_zeros = shown(zeros, run(&row.values[begin..end], zeros, is_zero, settled)).filter(|_| !good);
+    let same = repeats(&row.values[..end], |value| good && value == 0.0);
+    let need = 6.max(usual(&same[..begin], is_zero, peers) + 2);
+    Some(by_zeros.or_else(|| shown(need, run(&same[begin..], need, is_zero, settled))))
+}
+
+/// 0 where a value equals the one before it, 1 where it differs, nothing where either is missing.
+fn repeats(values: &[Option<f64>], spared: impl Fn(f64) -> bool) -> Vec<Option<f64>> {
+    let mut before: Option<f64> = None;
+    values
+        .iter()
+        .map(|value| {
+            let differs = match (before, value) {
+                (Some(before), Some(value)) => Some(if before.to_bits() == value.to_bits() && !spared(*value) { 0.0 } else { 1.0 }),
+                (None, _) | (_, None) => None,
+            };
+            before = *value;
+            differs
+        })
+        .collect()
+}

@@ -1,0 +1,53 @@
+//! The checks, one file each. A check says what it found; none decides what follows.
+//!
+//! Those of [`runs`] read the reports alone; those of [`signals`] read one signal.
+
+mod check_failing;
+mod compile_error;
+mod environment;
+mod failed_resource;
+mod flow_share;
+pub(super) mod flow_stopped;
+mod frozen;
+mod presence;
+mod quorum;
+mod vanished;
+
+use super::sight::Sight;
+use crate::model::change::Trial;
+use crate::model::signal::SignalKind;
+use crate::model::time::Timestamp;
+use crate::model::verdict::{Finding, Lack};
+
+/// The fewest values of its own past a host needs to be compared with itself.
+pub(super) const PAST_MIN: usize = 10;
+
+/// The checks that read what the reports say.
+pub(super) fn runs(trial: &Trial) -> Vec<Finding> {
+    [failed_resource::check(trial), compile_error::check(trial), environment::check(trial)].into_iter().flatten().collect()
+}
+
+/// The checks that read one signal; `signals` is how many share the budget of false rejections.
+pub(super) fn signals(trial: &Trial, sight: &Sight<'_>, signals: usize) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if sight.signal.must_have {
+        found.extend(vanished::check(sight));
+        found.extend(presence::check(sight));
+    }
+    match sight.signal.kind {
+        SignalKind::Flow => {
+            let stopped = flow_stopped::check(trial, sight);
+            found.extend(flow_share::check(sight, signals));
+            found.extend(stopped);
+        }
+        SignalKind::Gauge | SignalKind::Latency => found.extend(frozen::check(trial, sight)),
+        SignalKind::Check => found.extend(check_failing::check(trial, sight)),
+        SignalKind::Count => {}
+    }
+    found
+}
+
+/// What should have been seen of a signal and was not.
+pub(super) fn lacks(_trial: &Trial, sight: &Sight<'_>, at: Timestamp) -> Vec<Lack> {
+    presence::lacks(sight, at)
+}

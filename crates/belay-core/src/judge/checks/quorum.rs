@@ -1,0 +1,155 @@
+//! When single hosts speak for a wave, and when peers that show the same take the word from them.
+//! Shared by every check that first asks each host by itself.
+
+use super::super::sight::{Row, Sight, mean};
+use crate::model::change::Trial;
+use crate::model::ids::HostId;
+use crate::model::time::Timestamp;
+use crate::model::verdict::{Check, Finding, Gap, Numbers, Says};
+
+/// What one host shows.
+pub(super) struct Shown {
+    /// The step at which it began.
+    pub(super) from: usize,
+    /// How many steps it has lasted.
+    pub(super) length: usize,
+    /// How many steps make it a sign for this host.
+    pub(super) need: usize,
+}
+
+/// A question put to each host: `None` when the host cannot tell (too little past, too few
+/// samples), else what it shows, if anything. `begin` is the first step that counts.
+pub(super) type Question<'q> = dyn Fn(&Row, usize) -> Option<Option<Shown>> + 'q;
+
+/// What a check asks, and how its answer is worded.
+pub(super) struct Inquiry<'q> {
+    pub(super) check: Check,
+    pub(super) question: &'q Question<'q>,
+    /// The verb for what hosts show: `stopped`, `repeats one value`.
+    pub(super) verb: &'static str,
+}
+
+/// How many hosts must agree for a wave of this many: the larger of 2 and 5 %, but never more than
+/// there are.
+pub(super) fn quorum(hosts: usize) -> usize {
+    hosts.div_ceil(20).max(2).min(hosts.max(1))
+}
+
+/// Puts a question to every treated host, then to the peers.
+pub(super) fn inquire(trial: &Trial, sight: &Sight<'_>, inquiry: &Inquiry<'_>) -> Option<Finding> {
+    let answers: Vec<(&Row, Option<Shown>)> =
+        sight.treated.iter().filter_map(|row| (inquiry.question)(row, row.onset).map(|shown| (row, shown))).collect();
+    if answers.is_empty() {
+        return None;
+    }
+    let showing: Vec<(&Row, &Shown)> = answers.iter().filter_map(|(row, shown)| Some((*row, shown.as_ref()?))).collect();
+    let first = showing.iter().map(|(_, shown)| shown.from).min();
+    let alike = first.map_or((0, peer_count(sight)), |first| alike(sight, inquiry, first));
+    let says = weigh(trial, answers.len(), &showing, alike);
+    Some(finding(sight, inquiry, &answers, &showing, alike, says))
+}
+
+fn peer_count(sight: &Sight<'_>) -> u32 {
+    sight.nearest().filter(|row| row.past_count() >= super::PAST_MIN).count().try_into().unwrap_or(u32::MAX)
+}
+
+/// Peers that show the same since a little before the first treated host did, of those that can
+/// tell.
+fn alike(sight: &Sight<'_>, inquiry: &Inquiry<'_>, first: usize) -> (u32, u32) {
+    let begin = first.saturating_sub(2);
+    let unchanged = sight.nearest().filter(|row| row.onset > first);
+    let answers: Vec<Option<Shown>> = unchanged.filter_map(|row| (inquiry.question)(row, begin)).collect();
+    let same = answers.iter().flatten().count();
+    (same.try_into().unwrap_or(u32::MAX), answers.len().try_into().unwrap_or(u32::MAX))
+}
+
+/// One host alone speaks for a wave of one only after twice the time; a third of the peers showing
+/// the same means that the cause may lie outside.
+fn weigh(trial: &Trial, asked: usize, showing: &[(&Row, &Shown)], alike: (u32, u32)) -> Says {
+    if showing.is_empty() {
+        return Says::Fine;
+    }
+    let (same, of) = alike;
+    if of > 0 && same * 3 >= of {
+        return Says::CannotTell(Gap::PeersSick);
+    }
+    let alone = trial.treated.len() == 1 || asked == 1;
+    let agreed = if alone { showing.iter().any(|(_, s)| s.length >= 2 * s.need) } else { showing.len() >= quorum(asked) };
+    if agreed { Says::Harm } else { Says::Suspicion }
+}
+
+fn finding(
+    sight: &Sight<'_>,
+    inquiry: &Inquiry<'_>,
+    answers: &[(&Row, Option<Shown>)],
+    showing: &[(&Row, &Shown)],
+    alike: (u32, u32),
+    says: Says,
+) -> Finding {
+    let rows: Vec<&Row> =
+        if showing.is_empty() { answers.iter().map(|(row, _)| *row).collect() } else { showing.iter().map(|(row, _)| *row).collect() };
+    let since = showing.iter().map(|(_, shown)| shown.from).min().map(|step| sight.time(step));
+    let numbers = numbers(sight, &rows, since);
+    let hosts: Vec<HostId> = showing.iter().map(|(row, _)| row.host.clone()).collect();
+    let text = words(sight, inquiry, answers.len(), hosts.len(), alike, says);
+    Finding {
+        check: inquiry.check,
+        signal: Some(sight.signal.name.clone()),
+        says,
+        of: answers.len().try_into().unwrap_or(u32::MAX),
+        hosts,
+        peers_alike: alike,
+        text,
+        numbers,
+        since,
+    }
+}
+
+/// Means per step: of the treated hosts since each one's change (since the first sign where there
+/// is one), of the same hosts before, and of the peers in the same times.
+pub(super) fn numbers(sight: &Sight<'_>, rows: &[&Row], since: Option<Timestamp>) -> Numbers {
+    let first = rows.iter().map(|row| row.onset).min().unwrap_or(sight.steps);
+    let begin = |row: &Row| match since {
+        Some(since) => {
+            let step = usize::try_from(since.since(sight.from).ms() / sight.signal.step.ms().max(1)).unwrap_or(row.settled);
+            step.max(row.onset).min(row.values.len())
+        }
+        None => row.settled.min(row.values.len()),
+    };
+    let peer_from = rows.iter().map(|row| begin(row)).min().unwrap_or(first);
+    let peers: Vec<&Row> = sight.nearest().collect();
+    let samples: usize = rows.iter().map(|row| row.values[begin(row)..].iter().flatten().count()).sum();
+    Numbers {
+        treated: mean(rows.iter().flat_map(|row| &row.values[begin(row)..])),
+        own_past: mean(rows.iter().flat_map(|row| row.past())),
+        peers: mean(peers.iter().flat_map(|row| &row.values[peer_from.min(row.onset)..row.onset])),
+        peers_past: mean(peers.iter().flat_map(|row| &row.values[..first.min(row.onset)])),
+        samples: samples.try_into().unwrap_or(u32::MAX),
+        ln_e: None,
+    }
+}
+
+fn words(sight: &Sight<'_>, inquiry: &Inquiry<'_>, asked: usize, showing: usize, (same, of): (u32, u32), says: Says) -> String {
+    let name = &sight.signal.name;
+    let peers = match of {
+        0 => "; no peers to compare with, own past only".to_owned(),
+        _ => format!("; {same} of {of} unchanged peers did"),
+    };
+    match says {
+        Says::Fine => format!("{name} goes on on all {asked} changed hosts"),
+        Says::CannotTell(_) => {
+            format!("{name} {} on {showing} of {asked} changed hosts, but also on {same} of {of} unchanged peers", inquiry.verb)
+        }
+        Says::Harm | Says::Suspicion => format!("{name} {} on {showing} of {asked} changed hosts{peers}", inquiry.verb),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quorum;
+
+    #[test]
+    fn a_wave_needs_the_larger_of_two_hosts_and_five_percent() {
+        assert_eq!([1, 2, 10, 40, 41, 1000].map(quorum), [1, 2, 2, 2, 3, 50]);
+    }
+}

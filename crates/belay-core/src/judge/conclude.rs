@@ -1,0 +1,88 @@
+//! From findings to where the trial stands. The order matters: harm first, then missing data, then
+//! acceptance.
+
+use super::sight::Sight;
+use crate::model::change::Trial;
+use crate::model::signal::SignalKind;
+use crate::model::time::Timestamp;
+use crate::model::verdict::{Finding, Gap, Lack, Look, Outcome, Says, Standing};
+
+pub(super) fn conclude(trial: &Trial, at: Timestamp, sights: &[Sight<'_>], mut findings: Vec<Finding>, lacks: Vec<Lack>) -> Look {
+    findings.sort_by_key(|finding| (rank(finding.says), finding.check));
+    let standing = standing(trial, at, sights, &findings, &lacks);
+    Look { at, standing, findings, lacks }
+}
+
+/// Findings that say harm come first, then suspicions, then what cannot be told.
+fn rank(says: Says) -> u8 {
+    match says {
+        Says::Harm => 0,
+        Says::Suspicion => 1,
+        Says::CannotTell(_) => 2,
+        Says::Fine => 3,
+    }
+}
+
+fn standing(trial: &Trial, at: Timestamp, sights: &[Sight<'_>], findings: &[Finding], lacks: &[Lack]) -> Standing {
+    let says = |what: Says| findings.iter().any(|finding| finding.says == what);
+    let over = at >= trial.ends;
+    if says(Says::Harm) {
+        let by_reports = findings.iter().any(|finding| finding.says == Says::Harm && finding.signal.is_none());
+        return match (trial.confounder.filter(|_| !by_reports), over) {
+            (None, _) => Standing::Final(Outcome::Rejected),
+            (Some(_), false) => Standing::Suspect,
+            (Some(_), true) => Standing::Final(Outcome::Inconclusive(Gap::Confounded)),
+        };
+    }
+    if over {
+        let outcome = gap(trial, at, sights, findings, lacks).map_or(Outcome::Accepted, Outcome::Inconclusive);
+        return Standing::Final(outcome);
+    }
+    if says(Says::Suspicion) { Standing::Suspect } else { Standing::OnTrial }
+}
+
+/// Why a trial that is over cannot end accepted; `None` when nothing stands against it.
+fn gap(trial: &Trial, at: Timestamp, sights: &[Sight<'_>], findings: &[Finding], lacks: &[Lack]) -> Option<Gap> {
+    let must_have = || sights.iter().filter(|sight| sight.signal.must_have);
+    if trial.treated.values().all(|treated| treated.compile_error.is_some()) {
+        return Some(Gap::RunsFailed);
+    }
+    if must_have().count() == 0 {
+        return Some(Gap::NoSignals);
+    }
+    if trial.treated.values().all(|treated| treated.left.is_some()) || must_have().any(|sight| sight.treated.is_empty()) {
+        return Some(Gap::TooLittle);
+    }
+    if lacks.iter().any(|lack| lack.must_have) || must_have().any(|sight| !seen(sight)) {
+        return Some(Gap::NoData);
+    }
+    if at < trial.accept_from || must_have().any(|sight| !comparable(sight)) {
+        return Some(Gap::TooLittle);
+    }
+    let cannot = findings.iter().find_map(|finding| match finding.says {
+        Says::CannotTell(gap) => Some(gap),
+        Says::Harm | Says::Suspicion | Says::Fine => None,
+    });
+    let suspicious = findings.iter().any(|finding| finding.says == Says::Suspicion);
+    cannot.or(suspicious.then_some(Gap::Conflicting)).or(must_have().any(dried_up).then_some(Gap::TooLittle))
+}
+
+/// Whether a flow has been dry ever since the change on one host in twenty or more.
+fn dried_up(sight: &Sight<'_>) -> bool {
+    let dry = sight.treated.iter().filter(|row| super::checks::flow_stopped::dry(row)).count();
+    sight.signal.kind == SignalKind::Flow && dry > 0 && dry * 20 >= sight.treated.len()
+}
+
+/// Whether at least half of the values that should be there since the grace are there.
+fn seen(sight: &Sight<'_>) -> bool {
+    let settled = || sight.treated.iter().flat_map(|row| row.settled());
+    let (there, due) = (settled().flatten().count(), settled().count());
+    due > 0 && there * 2 >= due
+}
+
+/// Whether there is anything to compare with: a past of their own on half of the hosts, or peers.
+fn comparable(sight: &Sight<'_>) -> bool {
+    let with_past = sight.treated.iter().filter(|row| row.past_count() >= super::checks::PAST_MIN).count();
+    let with_peers = sight.nearest().filter(|row| row.past_count() >= super::checks::PAST_MIN).count();
+    with_past * 2 >= sight.treated.len() && with_past > 0 || with_peers >= 2
+}

@@ -1,0 +1,75 @@
+//! Alerts: one a Change, with its whole context, updated rather than repeated.
+
+use super::ids::{ChangeId, EffectId, ReceiverName};
+use super::time::Timestamp;
+
+/// Something to be done in the world: a row of the outbox.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effect {
+    /// Its number.
+    pub id: EffectId,
+    /// What is to be done.
+    pub task: Task,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is to be tried next.
+    pub next_try: Timestamp,
+    /// When it was first asked for.
+    pub asked: Timestamp,
+    /// What the last attempt said.
+    pub last_error: Option<String>,
+    /// Given up: shown until somebody discards it or a newer one succeeds.
+    pub dead: bool,
+}
+
+/// What an effect does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Tell a receiver how a Change stands. The text is made when it is sent, from the state then.
+    Notify {
+        /// Where.
+        receiver: ReceiverName,
+        /// Of which Change.
+        change: ChangeId,
+    },
+}
+
+/// How an attempt at an effect ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// Done.
+    Done,
+    /// Not done, and worth another try.
+    Later(String),
+    /// Not done, and no further try will help.
+    Never(String),
+}
+
+/// Attempts after which an effect is given up.
+pub const ATTEMPTS_MAX: u32 = 12;
+
+/// A message with its whole context: the parts that every rendering of it shows, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alert {
+    /// Key by which updates of the same alert are recognised.
+    pub key: String,
+    /// At most 120 characters: verdict, subject, how many hosts.
+    pub title: String,
+    /// Where the Change stands, as one word: `rejected`, `suspect`, ...
+    pub status: &'static str,
+    /// Whether somebody should still do something.
+    pub firing: bool,
+    /// The parts, each with its heading.
+    pub parts: Vec<AlertPart>,
+    /// A link to the Change, where the address is configured.
+    pub link: Option<String>,
+}
+
+/// A part of an alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertPart {
+    /// Heading: `Change`, `When`, `Why`, `Missing`, `Context`, `Done`, `Next`.
+    pub heading: &'static str,
+    /// Lines, in plain words.
+    pub lines: Vec<String>,
+}

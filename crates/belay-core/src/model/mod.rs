@@ -1,0 +1,15 @@
+//! The nouns of the glossary, one file a family.
+
+pub mod alert;
+pub mod change;
+pub mod evidence;
+pub mod host;
+pub mod ids;
+pub mod item;
+pub mod policy;
+pub mod principal;
+pub mod report;
+pub mod run;
+pub mod signal;
+pub mod time;
+pub mod verdict;

@@ -1,0 +1,231 @@
+//! Facts: what was decided, in the past tense. A fact holds its consequences in full, so that
+//! applying it needs no policy, and old facts mean the same under new code.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Scope;
+use crate::model::alert::Effect;
+use crate::model::change::{Change, ItemWords, Treated};
+use crate::model::host::Host;
+use crate::model::ids::{ChangeId, ClassName, Digest, EffectId, HostId, InboxId, Release};
+use crate::model::item::{ItemKey, Items, Mark};
+use crate::model::policy::Policy;
+use crate::model::principal::{Actor, Token};
+use crate::model::run::Run;
+use crate::model::time::Timestamp;
+use crate::model::verdict::{Look, Verdict};
+
+/// Numbers given out so far. Numbers are never given out twice, not even after a restore.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Runs.
+    pub runs: u64,
+    /// Changes.
+    pub changes: u64,
+    /// Effects.
+    pub effects: u64,
+}
+
+/// What an audit reader should know of, without any bearing on later decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NoteKind {
+    /// Somebody tried what the credential does not allow.
+    Security,
+    /// Something odd that may need a hand.
+    Warning,
+    /// For the record.
+    Info,
+}
+
+/// A line of the audit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// How serious it is.
+    pub kind: NoteKind,
+    /// Who did it.
+    pub actor: Actor,
+    /// The host it is about, if any.
+    pub host: Option<HostId>,
+    /// In plain words.
+    pub text: String,
+}
+
+/// Something that happened or was decided.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact {
+    /// A configuration was loaded; classes of hosts follow from it at once.
+    PolicyLoaded {
+        /// The configuration.
+        policy: Arc<Policy>,
+        /// Who loaded it.
+        actor: Actor,
+        /// The class of each host that moves to another class by it.
+        moved: BTreeMap<HostId, ClassName>,
+    },
+    /// A host was heard of for the first time.
+    HostEnrolled {
+        /// The host.
+        host: HostId,
+        /// Its class.
+        class: ClassName,
+    },
+    /// A host's facts were set.
+    FactsSet {
+        /// The host.
+        host: HostId,
+        /// Its class by these facts.
+        class: ClassName,
+        /// Its release by these facts.
+        release: Option<Release>,
+        /// The facts.
+        facts: BTreeMap<String, String>,
+        /// Who set them.
+        actor: Actor,
+    },
+    /// A run was recorded.
+    RunRecorded {
+        /// The run.
+        run: Box<Run>,
+        /// The row of the inbox it came from, which is done with.
+        inbox: Option<InboxId>,
+        /// Who brought the report.
+        actor: Actor,
+    },
+    /// Bytes could not be read as a report, or were refused, and were put aside.
+    Quarantined {
+        /// The row of the inbox, which is done with; its bytes are kept.
+        inbox: Option<InboxId>,
+        /// The host named in them, when it is one of ours.
+        host: Option<HostId>,
+        /// Hash of the bytes.
+        digest: Digest,
+        /// Why, in plain words.
+        reason: String,
+    },
+    /// A row of the inbox is done with, without anything new (a repeated report).
+    InboxDone {
+        /// The row.
+        inbox: InboxId,
+    },
+    /// Items got a mark in a class and release.
+    ItemsMarked {
+        /// Where.
+        scope: Scope,
+        /// Which contents.
+        items: Items,
+        /// The mark.
+        mark: Mark,
+    },
+    /// A Change was opened.
+    ChangeOpened {
+        /// The Change, as yet without hosts.
+        change: Box<Change>,
+    },
+    /// Hosts and items joined a Change.
+    ChangeJoined {
+        /// The Change.
+        change: ChangeId,
+        /// Hosts that got it, or got more of it.
+        treated: BTreeMap<HostId, Treated>,
+        /// Items that were not known to be part of it.
+        items: Items,
+        /// Text of these items.
+        words: BTreeMap<ItemKey, ItemWords>,
+        /// The hosts came after it had been rejected.
+        after_rejection: bool,
+    },
+    /// A look at a trial found something else than the look before.
+    Looked {
+        /// The Change.
+        change: ChangeId,
+        /// The look.
+        look: Box<Look>,
+    },
+    /// A Change got a verdict.
+    Decided {
+        /// The Change.
+        change: ChangeId,
+        /// The verdict.
+        verdict: Box<Verdict>,
+    },
+    /// Something is to be done in the world.
+    EffectAsked {
+        /// What.
+        effect: Effect,
+        /// The Change it tells of.
+        change: ChangeId,
+    },
+    /// An effect was tried.
+    EffectTried {
+        /// The effect, with its new attempts, next try and last error.
+        effect: Effect,
+    },
+    /// An effect is done with.
+    EffectDone {
+        /// Which.
+        effect: EffectId,
+        /// Done (`true`), or discarded because a newer one says it all (`false`).
+        delivered: bool,
+    },
+    /// A credential was issued; a former one of the same name ends.
+    TokenIssued {
+        /// The credential.
+        token: Token,
+        /// Who issued it.
+        actor: Actor,
+    },
+    /// A credential ended.
+    TokenRevoked {
+        /// Its name.
+        name: String,
+        /// Who ended it.
+        actor: Actor,
+    },
+    /// A line of the audit.
+    Noted(Note),
+    /// Part of a snapshot: numbers given out so far, and the clock.
+    CountersRestored {
+        /// The numbers.
+        counters: Counters,
+        /// The writer's clock.
+        now: Timestamp,
+    },
+    /// Part of a snapshot: a host.
+    HostRestored(Box<Host>),
+    /// Part of a snapshot: a Change, with the time of its last alert.
+    ChangeRestored {
+        /// The Change.
+        change: Box<Change>,
+        /// When it was last alerted of.
+        alerted: Option<Timestamp>,
+    },
+}
+
+impl Fact {
+    /// The stable name of its kind, as the journal writes it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::PolicyLoaded { .. } => "policy-loaded",
+            Self::HostEnrolled { .. } => "host-enrolled",
+            Self::FactsSet { .. } => "facts-set",
+            Self::RunRecorded { .. } => "run-recorded",
+            Self::Quarantined { .. } => "quarantined",
+            Self::InboxDone { .. } => "inbox-done",
+            Self::ItemsMarked { .. } => "items-marked",
+            Self::ChangeOpened { .. } => "change-opened",
+            Self::ChangeJoined { .. } => "change-joined",
+            Self::Looked { .. } => "looked",
+            Self::Decided { .. } => "decided",
+            Self::EffectAsked { .. } => "effect-asked",
+            Self::EffectTried { .. } => "effect-tried",
+            Self::EffectDone { .. } => "effect-done",
+            Self::TokenIssued { .. } => "token-issued",
+            Self::TokenRevoked { .. } => "token-revoked",
+            Self::Noted(_) => "noted",
+            Self::CountersRestored { .. } => "counters-restored",
+            Self::HostRestored(_) => "host-restored",
+            Self::ChangeRestored { .. } => "change-restored",
+        }
+    }
+}

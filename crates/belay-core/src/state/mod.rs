@@ -1,0 +1,90 @@
+//! State: what is known at present, the fold of all facts. Pure reading lives here; facts change it
+//! in `apply`, and only there. History lives in the ledger's tables, which only views read.
+
+mod acceptance;
+mod apply;
+mod fact;
+mod snapshot;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use acceptance::{Acceptance, Scope};
+pub use fact::{Counters, Fact, Note, NoteKind};
+
+use crate::model::alert::Effect;
+use crate::model::change::Change;
+use crate::model::host::Host;
+use crate::model::ids::{ChangeId, ClassName, EffectId, HostId, Release};
+use crate::model::policy::Policy;
+use crate::model::principal::Token;
+use crate::model::report::Version;
+use crate::model::time::Timestamp;
+
+/// Everything that decisions depend on.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// Numbers given out so far.
+    pub counters: Counters,
+    /// The writer's clock: the latest time any fact was decided at. It never goes back.
+    pub now: Timestamp,
+    /// What the operator configured.
+    pub policy: Arc<Policy>,
+    /// All hosts that are not retired.
+    pub hosts: BTreeMap<HostId, Host>,
+    /// How many hosts each class has: counted as they come, because it is asked for with every report.
+    pub census: BTreeMap<ClassName, Census>,
+    /// How many hosts of a class and release carry each version.
+    pub versions: BTreeMap<Scope, BTreeMap<Version, u32>>,
+    /// The ledger of acceptance.
+    pub acceptance: Acceptance,
+    /// Changes: all open ones, and the decided ones that still matter.
+    pub changes: BTreeMap<ChangeId, Change>,
+    /// Effects not yet done, and the given-up ones.
+    pub effects: BTreeMap<EffectId, Effect>,
+    /// Changes of which an alert was sent, with the time of the last one asked for.
+    pub alerted: BTreeMap<ChangeId, Timestamp>,
+    /// Credentials.
+    pub tokens: Vec<Token>,
+}
+
+/// Decided Changes that stay in memory; older ones live in the ledger's tables.
+pub const CHANGES_KEPT: usize = 1_000;
+
+/// A class by the number of its hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Its hosts.
+    pub hosts: u32,
+    /// Those of them whose release is known.
+    pub with_release: u32,
+    /// When the first of them was heard of.
+    pub since: Option<Timestamp>,
+}
+
+impl State {
+    /// How many hosts a class has.
+    pub fn census_of(&self, class: &ClassName) -> Census {
+        self.census.get(class).copied().unwrap_or_default()
+    }
+
+    /// The open Change of a class and release, if any: there is at most one.
+    pub fn open_change(&self, class: &ClassName, release: Option<&Release>) -> Option<&Change> {
+        self.changes.values().rev().find(|change| change.open() && change.class == *class && change.release.as_ref() == release)
+    }
+
+    /// All open Changes.
+    pub fn open_changes(&self) -> impl Iterator<Item = &Change> {
+        self.changes.values().filter(|change| change.open())
+    }
+
+    /// The hosts of a class.
+    pub fn hosts_of<'a>(&'a self, class: &'a ClassName) -> impl Iterator<Item = &'a Host> {
+        self.hosts.values().filter(move |host| host.class == *class)
+    }
+
+    /// The next time at which an effect wants to be tried.
+    pub fn next_effect_at(&self) -> Option<Timestamp> {
+        self.effects.values().filter(|effect| !effect.dead).map(|effect| effect.next_try).min()
+    }
+}

@@ -1,0 +1,70 @@
+//! Snapshots: a state written as the facts that make it. Folding them gives the same state, so a
+//! snapshot needs no form of its own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::fact::Fact;
+use super::{Scope, State};
+use crate::model::ids::ChangeId;
+use crate::model::item::{Items, Mark};
+use crate::model::principal::Actor;
+use crate::model::time::Timestamp;
+
+impl State {
+    /// The facts that make this state, each with the time it is to be applied at.
+    pub fn to_facts(&self) -> Vec<(Timestamp, Fact)> {
+        let mut out = Vec::new();
+        let actor = Actor("snapshot".to_owned());
+        out.push((self.now, Fact::CountersRestored { counters: self.counters, now: self.now }));
+        let policy = Fact::PolicyLoaded { policy: Arc::clone(&self.policy), actor: actor.clone(), moved: BTreeMap::new() };
+        out.push((self.now, policy));
+        out.extend(self.hosts.values().map(|host| (self.now, Fact::HostRestored(Box::new(host.clone())))));
+        out.extend(self.marks());
+        for change in self.changes.values() {
+            let alerted = self.alerted.get(&change.id).copied();
+            out.push((self.now, Fact::ChangeRestored { change: Box::new(change.clone()), alerted }));
+        }
+        out.extend(self.effects.values().map(|effect| (self.now, Fact::EffectTried { effect: effect.clone() })));
+        out.extend(self.tokens.iter().map(|token| (self.now, Fact::TokenIssued { token: token.clone(), actor: actor.clone() })));
+        out
+    }
+
+    /// The ledger of acceptance: one fact for all items of a scope that got one mark at one time.
+    fn marks(&self) -> Vec<(Timestamp, Fact)> {
+        // One item may have many contents, so sets are keyed by a counter of repeats as well.
+        let mut sets: BTreeMap<(Scope, u8, ChangeId, Timestamp, usize), Items> = BTreeMap::new();
+        for (scope, key, content, marked) in self.acceptance.iter() {
+            let (rank, change) = rank(marked.mark);
+            let mut repeat = 0;
+            loop {
+                let set = sets.entry((scope.clone(), rank, change, marked.at, repeat)).or_default();
+                if !set.contains_key(key) {
+                    set.insert(key.clone(), *content);
+                    break;
+                }
+                repeat += 1;
+            }
+        }
+        let fact = |((scope, rank, change, at, _), items)| (at, Fact::ItemsMarked { scope, items, mark: unrank(rank, change) });
+        sets.into_iter().map(fact).collect()
+    }
+}
+
+fn rank(mark: Mark) -> (u8, ChangeId) {
+    match mark {
+        Mark::Adopted => (0, ChangeId(0)),
+        Mark::OnTrial(change) => (1, change),
+        Mark::Accepted(change) => (2, change),
+        Mark::Rejected(change) => (3, change),
+    }
+}
+
+fn unrank(rank: u8, change: ChangeId) -> Mark {
+    match rank {
+        0 => Mark::Adopted,
+        1 => Mark::OnTrial(change),
+        2 => Mark::Accepted(change),
+        _ => Mark::Rejected(change),
+    }
+}

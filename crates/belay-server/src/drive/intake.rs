@@ -1,0 +1,314 @@
+//! Intake: bytes become durable first, then they are read, then what they say is decided. A request
+//! that breaks off in between loses nothing: the sweep finds its bytes in the inbox.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use belay_adapters::tools::{self, Tool};
+use belay_core::decide::{Answer, Input};
+use belay_core::model::ids::{Digest, InboxId};
+use belay_core::model::principal::Principal;
+use belay_core::model::report::{Decoded, RunKind, Unreadable};
+use belay_core::model::time::Timestamp;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::{Drive, DriveError, Keep};
+use crate::ledger::{Deposit, Left, RawCopy, Readers};
+
+/// A row that was left is begun to be read so often, then it is put aside unread: it may be what
+/// brings the server down.
+const TRIES_MAX: u32 = 3;
+/// Rows that one sweep looks at.
+const SWEEP: usize = 256;
+/// How often the inbox is looked through when nobody says that something is left.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+/// Unreadable bytes larger than this are kept by their first part only.
+const UNREADABLE_KEPT: usize = 8 << 20;
+
+/// What became of a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It was read, and this was decided.
+    Answered(Answer),
+    /// It could not be read and was put aside.
+    Unreadable(Unreadable),
+    /// It is durable and will be read later.
+    Later,
+}
+
+/// A report as it came in.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    /// The tool whose door it came by.
+    pub tool: &'static str,
+    /// Who brought it, by credential.
+    pub principal: Principal,
+    /// When.
+    pub received: Timestamp,
+    /// Its bytes.
+    pub body: Bytes,
+}
+
+/// Takes reports in.
+pub struct Intake {
+    drive: Drive,
+    readers: Arc<Readers>,
+    threads: Arc<Semaphore>,
+    /// Rows that were left and are read at one time.
+    at_once: usize,
+    /// Reports that wait for a thread, at most.
+    queue: usize,
+    queued: AtomicUsize,
+    in_hand: Mutex<BTreeSet<InboxId>>,
+    left: Notify,
+}
+
+/// A row of the inbox that somebody works on. Letting go of it, however that comes about, leaves it
+/// to the sweep if it is still there.
+struct InHand<'a> {
+    intake: &'a Intake,
+    id: InboxId,
+    finished: bool,
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        self.intake.lock().remove(&self.id);
+        if !self.finished {
+            self.intake.left.notify_one();
+        }
+    }
+}
+
+/// A place in the line for a thread; given back also when the request breaks off.
+struct Queued<'a>(&'a AtomicUsize);
+
+impl<'a> Queued<'a> {
+    fn in_line(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What reading came to, with the bytes to keep.
+struct Read {
+    result: Result<Box<Decoded>, Unreadable>,
+    digest: Digest,
+    raw: Option<RawCopy>,
+}
+
+impl Intake {
+    /// An intake that reads on at most `threads` threads and lets `queue` reports wait for them.
+    pub fn new(drive: Drive, readers: Arc<Readers>, threads: usize, queue: usize) -> Self {
+        Self {
+            drive,
+            readers,
+            threads: Arc::new(Semaphore::new(threads)),
+            at_once: threads.max(1),
+            queue,
+            queued: AtomicUsize::new(0),
+            in_hand: Mutex::default(),
+            left: Notify::new(),
+        }
+    }
+
+    /// Takes a report in.
+    ///
+    /// # Errors
+    /// When it could not be made durable, or the server stops: nothing was acknowledged.
+    pub async fn take(&self, arrived: Arrived) -> Result<Taken, DriveError> {
+        let Arrived { tool, principal, received, body } = arrived;
+        let deposit = Deposit { received, tool, principal: principal.clone(), body: body.clone() };
+        let id = self.drive.deposit(deposit).await?;
+        let mut hand = self.hold(id);
+        if self.queued.load(Ordering::Relaxed) >= self.queue {
+            return Ok(Taken::Later);
+        }
+        let taken = self.read_and_decide(tool, principal, received, body, id).await?;
+        hand.finished = true;
+        Ok(taken)
+    }
+
+    /// Reads what is left in the inbox, until the server stops.
+    pub async fn sweep(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        loop {
+            if let Err(error) = self.sweep_once().await {
+                tracing::warn!(error, "the inbox could not be looked through; it is tried again");
+            }
+            tokio::select! {
+                () = self.left.notified() => {}
+                () = tokio::time::sleep(SWEEP_EVERY) => {}
+                _ = stop.changed() => return,
+            }
+        }
+    }
+
+    async fn sweep_once(self: &Arc<Self>) -> Result<(), String> {
+        let left = self.readers.ask(|reader| reader.inbox(SWEEP)).await.map_err(|error| error.to_string())?;
+        let (fresh, tried): (Vec<_>, Vec<_>) =
+            left.into_iter().filter(|(id, _)| !self.lock().contains(id)).partition(|(_, tries)| *tries == 0);
+        for together in fresh.chunks(self.at_once) {
+            self.take_together(together).await?;
+        }
+        // A row that was begun and not finished is read alone, so that it takes no other with it.
+        for alone in tried.chunks(1) {
+            self.take_together(alone).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_together(self: &Arc<Self>, rows: &[(InboxId, u32)]) -> Result<(), String> {
+        let ids = rows.iter().map(|(id, _)| *id).collect();
+        self.drive.begin_to_read(ids).await.map_err(|error| error.to_string())?;
+        let mut tasks = JoinSet::new();
+        for (id, _) in rows.iter().copied() {
+            let intake = Arc::clone(self);
+            tasks.spawn(async move { intake.take_left(id).await });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.map_err(|error| error.to_string())??;
+        }
+        Ok(())
+    }
+
+    async fn take_left(&self, id: InboxId) -> Result<(), String> {
+        let mut hand = self.hold(id);
+        // Whatever happens now, the next sweep comes by its own: no need to hurry it.
+        hand.finished = true;
+        let left = self.readers.ask(move |reader| reader.left(id)).await.map_err(|error| error.to_string())?;
+        let Some(left) = left else { return Ok(()) };
+        let taken = match refusal(&left) {
+            Some(reason) => self.put_aside(&left, reason).await,
+            None => {
+                let (tool, principal) = (left.tool.clone(), left.principal.clone().unwrap_or_else(nobody));
+                self.read_and_decide(&tool, principal, left.received, left.body.into(), id).await
+            }
+        };
+        taken.map(drop).map_err(|error| error.to_string())
+    }
+
+    async fn put_aside(&self, left: &Left, reason: String) -> Result<Taken, DriveError> {
+        let principal = left.principal.clone().unwrap_or_else(nobody);
+        let digest = Digest::of(&left.body);
+        let input = Input::Unreadable { principal, inbox: Some(left.id), host: None, digest, reason };
+        Ok(Taken::Answered(self.drive.decide(input, Keep::default()).await?))
+    }
+
+    async fn read_and_decide(
+        &self,
+        tool: &str,
+        principal: Principal,
+        received: Timestamp,
+        body: Bytes,
+        id: InboxId,
+    ) -> Result<Taken, DriveError> {
+        let read = self.read(tool, body).await?;
+        let keep = Keep { raw: read.raw, evidence: None };
+        let inbox = Some(id);
+        match read.result {
+            Ok(decoded) => {
+                let input = Input::Report { principal, decoded, received, inbox, earlier: None };
+                Ok(Taken::Answered(self.drive.decide(input, keep).await?))
+            }
+            Err(bad) => {
+                let input = Input::Unreadable { principal, inbox, host: bad.host.clone(), digest: read.digest, reason: bad.to_string() };
+                self.drive.decide(input, keep).await?;
+                Ok(Taken::Unreadable(bad))
+            }
+        }
+    }
+
+    async fn read(&self, tool: &str, body: Bytes) -> Result<Read, DriveError> {
+        let Some(tool) = tools::by_name(tool) else {
+            return Ok(Read {
+                digest: Digest::of(&body),
+                raw: None,
+                result: Err(unreadable(format!("this build knows no tool called {tool}"))),
+            });
+        };
+        let place = Queued::in_line(&self.queued);
+        let permit = Arc::clone(&self.threads).acquire_owned().await.map_err(|_| DriveError::Stopping)?;
+        drop(place);
+        let bytes = body.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            read(tool, &bytes)
+        });
+        match task.await {
+            Ok(read) => Ok(read),
+            Err(failed) if failed.is_panic() => {
+                self.drive.counts().panics.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(
+                    tool = tool.name(),
+                    "Belay failed while it read a report; please report this with the bytes from the quarantine"
+                );
+                let bad =
+                    unreadable("Belay itself failed while it read these bytes. This is a mistake in Belay: please report it".to_owned());
+                Ok(Read { digest: Digest::of(&body), raw: None, result: Err(bad) })
+            }
+            Err(_) => Err(DriveError::Stopping),
+        }
+    }
+
+    fn hold(&self, id: InboxId) -> InHand<'_> {
+        self.lock().insert(id);
+        InHand { intake: self, id, finished: false }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<InboxId>> {
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A credential that this build cannot tell speaks for nobody.
+fn nobody() -> Principal {
+    Principal::Source("unknown".to_owned())
+}
+
+fn unreadable(reason: String) -> Unreadable {
+    Unreadable { offset: 0, reason, host: None }
+}
+
+fn refusal(left: &Left) -> Option<String> {
+    let tries = left.tries;
+    (tries > TRIES_MAX)
+        .then(|| format!("reading these bytes was begun {tries} times and never finished: they may be what brings the server down"))
+}
+
+fn read(tool: &dyn Tool, body: &[u8]) -> Read {
+    let digest = Digest::of(body);
+    let result = tool.decode(body).map(Box::new);
+    let keep = match &result {
+        Ok(decoded) => !matches!(decoded.report.kind, RunKind::Unchanged | RunKind::NoopUnchanged),
+        Err(_) => body.len() <= UNREADABLE_KEPT,
+    };
+    let raw =
+        if keep { gzip(body).map(|gzip| RawCopy { digest, tool: tool.name().to_owned(), size: body.len() as u64, gzip }) } else { None };
+    Read { result, digest, raw }
+}
+
+/// Writing to memory does not fail; were it to, the report would be decided without a copy.
+pub(super) fn gzip(bytes: &[u8]) -> Option<Bytes> {
+    let mut out = GzEncoder::new(Vec::new(), Compression::fast());
+    out.write_all(bytes).ok()?;
+    out.finish().ok().map(Bytes::from)
+}
+
+/// Reads one report outside a server.
+pub(crate) fn read_alone(tool: &dyn Tool, body: &[u8]) -> (Result<Box<Decoded>, Unreadable>, Digest, Option<RawCopy>) {
+    let read = read(tool, body);
+    (read.result, read.digest, read.raw)
+}

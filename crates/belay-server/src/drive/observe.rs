@@ -1,0 +1,99 @@
+//! Observing: every trial worth it is looked at, each at its own pace. What a look found is an input
+//! like any other; its windows are kept when it changed anything.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use belay_api::journal::case_to_json;
+use belay_core::decide::trial::{asks, look_every, trial_of, watched};
+use belay_core::decide::{Input, decide};
+use belay_core::judge::judge;
+use belay_core::model::change::Trial;
+use belay_core::model::ids::{ChangeId, Digest};
+use belay_core::model::time::Timestamp;
+use belay_core::model::verdict::Look;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::intake::gzip;
+use super::{Drive, Keep, windows};
+use crate::ledger::Blob;
+use crate::signals::Signals;
+
+/// Looks at trials.
+pub struct Observer {
+    drive: Drive,
+    signals: Arc<Signals>,
+}
+
+/// A look that changes something, with what it looked at.
+struct News {
+    look: Box<Look>,
+    digest: Digest,
+    gzip: Option<Bytes>,
+}
+
+impl Observer {
+    /// An observer that reads from this store.
+    pub fn new(drive: Drive, signals: Arc<Signals>) -> Self {
+        Self { drive, signals }
+    }
+
+    /// Looks at open trials, until the server stops.
+    pub async fn run(self: Arc<Self>, tick: Duration, mut stop: watch::Receiver<bool>) {
+        let mut due: BTreeMap<ChangeId, Timestamp> = BTreeMap::new();
+        loop {
+            self.pass(&mut due).await;
+            tokio::select! {
+                () = tokio::time::sleep(tick) => {}
+                _ = stop.changed() => return,
+            }
+        }
+    }
+
+    /// Looks at each open trial that is due. One at a time: a look reads and computes, and trials
+    /// are few.
+    async fn pass(self: &Arc<Self>, due: &mut BTreeMap<ChangeId, Timestamp>) {
+        let now = self.drive.now();
+        let open = self.drive.read(|state| watched(state, now));
+        due.retain(|id, _| open.contains(id));
+        for id in open {
+            if due.get(&id).is_some_and(|at| *at > now) {
+                continue;
+            }
+            let Some(trial) = self.drive.read(|state| trial_of(state, id)) else { continue };
+            due.insert(id, now + look_every(&trial));
+            let mut task = JoinSet::new();
+            let observer = Arc::clone(self);
+            task.spawn(async move { observer.look(trial, now).await });
+            if let Some(Err(error)) = task.join_next().await {
+                tracing::error!(change = %id, %error, "Belay failed on a look at a trial; please report this");
+            }
+        }
+    }
+
+    /// Most looks find what the one before found. What they looked at is written down only when
+    /// something follows from it, which deciding says without doing anything.
+    async fn look(&self, trial: Trial, now: Timestamp) {
+        let change = trial.change;
+        let drive = self.drive.clone();
+        let found = self.signals.on_thread(move |store| {
+            let evidence = windows::read(store, &drive, &asks(&trial, now), now);
+            let look = Box::new(judge(&trial, &evidence));
+            let input = Input::Looked { change, look: look.clone(), evidence: Digest::of(b"") };
+            if drive.read(|state| decide(state, now, &input).0.is_empty()) {
+                return None;
+            }
+            let case = case_to_json(&trial, &evidence);
+            Some(News { look, digest: Digest::of(case.as_bytes()), gzip: gzip(case.as_bytes()) })
+        });
+        let Some(Some(News { look, digest, gzip })) = found.await else { return };
+        let evidence = gzip.map(|gzip| Blob { digest, gzip });
+        let input = Input::Looked { change, look, evidence: digest };
+        if let Err(error) = self.drive.decide(input, Keep { raw: None, evidence }).await {
+            tracing::warn!(%change, %error, "a look at a trial was lost; the next one comes soon");
+        }
+    }
+}

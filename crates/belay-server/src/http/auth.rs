@@ -1,0 +1,202 @@
+//! Who asks, and whether they may. Identity comes from the credential, never from what is sent.
+
+use axum::http::{HeaderMap, header};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use belay_core::model::ids::Digest;
+use belay_core::model::principal::{Principal, Role};
+use belay_core::state::State;
+
+use super::refusal::Refusal;
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum May {
+    /// Anyone, without a credential.
+    Anyone,
+    /// Persons who may look.
+    Viewer,
+    /// Persons who may act on hosts.
+    Operator,
+    /// Persons who may decide on Changes.
+    Approver,
+    /// Persons who may do everything.
+    Admin,
+    /// Whoever may speak for some host: hosts, relays, and persons who may act on hosts. For which
+    /// one is decided with what is sent.
+    Reporter,
+    /// Sources of signals, and persons who may act on hosts.
+    SourceOfSignals,
+}
+
+/// Where a connection comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// The network: only a credential says who asks.
+    Network,
+    /// The unix socket: the operating system says who asks.
+    Local(Principal),
+}
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// No credential.
+    Nobody,
+    /// A credential that is not known.
+    Unknown,
+    /// Known.
+    Known(Principal),
+}
+
+impl May {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Anyone, Self::Viewer, Self::Operator, Self::Approver, Self::Admin, Self::Reporter, Self::SourceOfSignals];
+
+    /// Whether whoever asks may go on.
+    ///
+    /// # Errors
+    /// The refusal to send.
+    pub fn check(self, who: &Who) -> Result<(), Refusal> {
+        if self == Self::Anyone {
+            return Ok(());
+        }
+        let principal = match who {
+            Who::Nobody => {
+                return Err(Refusal::unauthenticated(
+                    "a credential is needed: `Authorization: Bearer SECRET`, or the secret as the password of Basic",
+                ));
+            }
+            Who::Unknown => {
+                return Err(Refusal::unauthenticated("this credential is not known; it may have been revoked. Ask for a new one"));
+            }
+            Who::Known(principal) => principal,
+        };
+        if self.allows(principal) {
+            Ok(())
+        } else {
+            Err(Refusal::forbidden(format!("this needs {}; the credential is {}", self.words(), principal.actor())))
+        }
+    }
+
+    fn allows(self, principal: &Principal) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Viewer => principal.has(Role::Viewer),
+            Self::Operator => principal.has(Role::Operator),
+            Self::Approver => principal.has(Role::Approver),
+            Self::Admin => principal.has(Role::Admin),
+            Self::Reporter => principal.has(Role::Operator) || matches!(principal, Principal::Host(_) | Principal::Relay(_)),
+            Self::SourceOfSignals => principal.has(Role::Operator) || matches!(principal, Principal::Source(_)),
+        }
+    }
+
+    /// In plain words, as the end of "this needs ...".
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Anyone => "no credential",
+            Self::Viewer => "a person's credential (viewer or more)",
+            Self::Operator => "a person's credential with the role operator or more",
+            Self::Approver => "a person's credential with the role approver or more",
+            Self::Admin => "a person's credential with the role admin",
+            Self::Reporter => "the credential of a host, of a relay, or of an operator",
+            Self::SourceOfSignals => "the credential of a source of signals, or of an operator",
+        }
+    }
+}
+
+/// Who asks, by the credential that was sent, else by the connection.
+pub fn who(state: &State, headers: &HeaderMap, peer: &Peer) -> Who {
+    match (secret(headers), peer) {
+        (Presented::Secret(secret), _) => {
+            let hash = Digest::of(secret.as_bytes());
+            // What is compared is a hash: how long it takes says nothing of the secret.
+            let token = state.tokens.iter().find(|token| token.hash == hash);
+            token.map_or(Who::Unknown, |token| Who::Known(token.principal.clone()))
+        }
+        (Presented::Unreadable, _) => Who::Unknown,
+        (Presented::Nothing, Peer::Local(principal)) => Who::Known(principal.clone()),
+        (Presented::Nothing, Peer::Network) => Who::Nobody,
+    }
+}
+
+enum Presented {
+    Nothing,
+    Unreadable,
+    Secret(String),
+}
+
+/// Senders that can only be given a URL put the secret into it: as the password, or alone.
+fn secret(headers: &HeaderMap) -> Presented {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Presented::Nothing };
+    let Some((scheme, rest)) = value.to_str().ok().and_then(|text| text.trim().split_once(' ')) else { return Presented::Unreadable };
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Presented::Secret(rest.trim().to_owned());
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Presented::Unreadable;
+    }
+    let pair = BASE64_STANDARD.decode(rest.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    match pair.as_deref().map(|pair| pair.split_once(':').unwrap_or((pair, ""))) {
+        Some((user, "")) => Presented::Secret(user.to_owned()),
+        Some((_, password)) => Presented::Secret(password.to_owned()),
+        None => Presented::Unreadable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use belay_core::model::ids::HostId;
+    use belay_core::model::policy::Pattern;
+    use belay_core::model::principal::Token;
+    use belay_core::model::time::Timestamp;
+
+    fn state() -> State {
+        let token = Token {
+            hash: Digest::of(b"belay_abc"),
+            name: "t".into(),
+            principal: Principal::Source("p1".into()),
+            issued: Timestamp::from_ms(0),
+        };
+        State { tokens: vec![token], ..State::default() }
+    }
+
+    fn ask(value: Option<&str>, peer: &Peer) -> Who {
+        let mut headers = HeaderMap::new();
+        if let Some(value) = value {
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+        }
+        who(&state(), &headers, peer)
+    }
+
+    #[test]
+    fn a_secret_is_taken_as_bearer_as_password_and_as_user() {
+        let known = Who::Known(Principal::Source("p1".into()));
+        for (user, fits) in [("x:belay_abc", true), ("belay_abc:", true), ("belay_abc", true), ("belay_abc:x", false)] {
+            let value = format!("Basic {}", BASE64_STANDARD.encode(user));
+            assert_eq!(ask(Some(&value), &Peer::Network) == known, fits, "{user}");
+        }
+        assert_eq!(ask(Some("bearer belay_abc"), &Peer::Network), known);
+        for bad in ["Bearer belay_abd", "Bearer", "Basic ***", "Digest x", ""] {
+            assert_eq!(ask(Some(bad), &Peer::Network), Who::Unknown, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_local_socket_counts_only_where_no_credential_is_sent() {
+        let local = Peer::Local(Principal::Person { name: "root".into(), role: Role::Admin });
+        assert_eq!(ask(Some("Bearer nonsense"), &local), Who::Unknown);
+        assert!(matches!(ask(None, &local), Who::Known(_)));
+        assert_eq!(ask(None, &Peer::Network), Who::Nobody);
+    }
+
+    #[test]
+    fn nobody_but_a_person_can_do_what_persons_do() {
+        let machines = [Principal::Host(HostId::parse("a").unwrap()), Principal::Relay(Pattern::new("*")), Principal::Source("s".into())];
+        for may in [May::Viewer, May::Operator, May::Approver, May::Admin] {
+            assert!(machines.iter().all(|principal| may.check(&Who::Known(principal.clone())).is_err()), "{may:?}");
+        }
+    }
+}

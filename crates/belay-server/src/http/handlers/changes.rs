@@ -1,0 +1,96 @@
+//! Changes: looking at them, and a person's verdict on them.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, header};
+use belay_api::http::{ChangeRow, ChangeView, Page, RulingBody};
+use belay_core::decide::{Input, Ruling};
+use belay_core::explain::why;
+use belay_core::model::change::Change;
+use belay_core::model::ids::{ChangeId, ClassName};
+
+use super::super::App;
+use super::super::refusal::Refusal;
+use super::super::route::{Call, Param, Reply};
+use super::runs::change_id;
+use super::{PAGED, after, invalid, limit, page, settled};
+use crate::drive::Keep;
+use crate::ledger::ChangeFilter;
+
+/// Parameters of the list.
+pub(in crate::http) const LIST: [Param; 4] = [
+    PAGED[0],
+    PAGED[1],
+    Param { name: "class", about: "Only Changes of this class." },
+    Param { name: "standing", about: "Only Changes that stand so: `on trial`, `suspect`, `accepted`, `rejected` or `inconclusive`." },
+];
+
+/// Changes, newest first.
+pub(in crate::http) async fn list(call: Call) -> Result<Page<ChangeRow>, Refusal> {
+    let class = call.query("class").map(ClassName::parse).transpose().map_err(|bad| Refusal::bad_request(format!("class: {bad}")))?;
+    let filter = ChangeFilter { class, standing: call.query("standing").map(str::to_owned) };
+    let (before, limit) = (after(&call)?, limit(&call)?);
+    let found = call.app.readers.ask(move |reader| reader.changes(&filter, before, limit)).await?;
+    Ok(call.app.drive.read(|state| page(found, |change| ChangeRow::of(state, &change))))
+}
+
+/// One Change, with its explanation.
+pub(in crate::http) async fn view(call: Call) -> Result<ChangeView, Refusal> {
+    let id = change_id(call.param("id"))?;
+    known(&call.app, id).await
+}
+
+async fn known(app: &App, id: ChangeId) -> Result<ChangeView, Refusal> {
+    let now = app.drive.now();
+    let in_state = app.drive.read(|state| {
+        let view = state.changes.get(&id).map(|change| ChangeView::of(state, change))?;
+        Some(ChangeView { explanation: why::change(state, id, now), ..view })
+    });
+    match in_state {
+        Some(view) => Ok(view),
+        None => {
+            let change = forgotten(app, id).await?;
+            Ok(app.drive.read(|state| ChangeView::of(state, &change)))
+        }
+    }
+}
+
+/// A Change that the state no longer holds.
+async fn forgotten(app: &App, id: ChangeId) -> Result<Change, Refusal> {
+    let found = app.readers.ask(move |reader| reader.change(id)).await?;
+    found.ok_or_else(|| Refusal::not_found(format!("there is no Change {id}")))
+}
+
+/// The windows its verdict rests on, with the trial: judging them again gives the same verdict.
+pub(in crate::http) async fn evidence(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
+    let id = change_id(call.param("id"))?;
+    let in_state = call.app.drive.read(|state| state.changes.get(&id).cloned());
+    let change = match in_state {
+        Some(change) => change,
+        None => forgotten(&call.app, id).await?,
+    };
+    let digest = change.verdict.and_then(|verdict| verdict.evidence);
+    let digest = digest.ok_or_else(|| Refusal::not_found(format!("{id} has no verdict that rests on evidence")))?;
+    let found = call.app.readers.ask(move |reader| reader.evidence(digest)).await?;
+    let bytes = found.ok_or_else(|| Refusal::not_found(format!("the evidence of {id} is no longer kept")))?;
+    let mut response = Response::new(Body::from(bytes));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+/// A person says that it is good.
+pub(in crate::http) async fn accept(call: Call, body: RulingBody) -> Result<Reply<ChangeView>, Refusal> {
+    rule(call, body, Ruling::Accept).await
+}
+
+/// A person says that it is bad.
+pub(in crate::http) async fn reject(call: Call, body: RulingBody) -> Result<Reply<ChangeView>, Refusal> {
+    rule(call, body, Ruling::Reject).await
+}
+
+async fn rule(call: Call, body: RulingBody, ruling: Ruling) -> Result<Reply<ChangeView>, Refusal> {
+    let change = change_id(call.param("id"))?;
+    let reason = body.checked_reason().map_err(invalid)?;
+    let input = Input::Override { principal: call.principal()?, change, ruling, reason };
+    settled(call.app.drive.decide(input, Keep::default()).await?)?;
+    Ok(known(&call.app, change).await?.into())
+}

@@ -1,0 +1,120 @@
+//! HTTP: the table of routes, what each handler does, and the connections they are served on.
+
+pub mod auth;
+pub mod body;
+mod form;
+mod handlers;
+mod openapi;
+mod refusal;
+mod route;
+pub mod serve;
+mod table;
+mod unix;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Response, header};
+use belay_core::model::time::Timestamp;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::config::Configuration;
+use crate::drive::Drive;
+use crate::drive::intake::Intake;
+use crate::ledger::Readers;
+use crate::signals::Signals;
+use body::Bodies;
+use refusal::Refusal;
+
+pub use auth::May;
+pub(crate) use unix::{FILE as SOCKET, listen as listen_local};
+
+/// What handlers work with.
+pub struct App {
+    /// The drive.
+    pub drive: Drive,
+    /// The intake of reports.
+    pub intake: Arc<Intake>,
+    /// The ledger's readers.
+    pub readers: Arc<Readers>,
+    /// The store of signals.
+    pub signals: Arc<Signals>,
+    /// The configuration and how its last load went.
+    pub configuration: Arc<Configuration>,
+    /// The reader of bodies.
+    pub bodies: Bodies,
+    /// Ids of requests.
+    pub requests: RequestIds,
+    /// The state directory.
+    pub state_dir: PathBuf,
+    /// When the server was started.
+    pub started: Timestamp,
+}
+
+/// Gives requests an id each, by which the log knows them.
+#[derive(Debug)]
+pub struct RequestIds {
+    prefix: String,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    /// Ids of a server started then.
+    pub fn new(started: Timestamp) -> Self {
+        Self { prefix: format!("{:x}", started.ms()), next: AtomicU64::new(1) }
+    }
+
+    /// The next id.
+    pub fn next(&self) -> String {
+        format!("req-{}-{}", self.prefix, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// A route as tests and manuals list it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its method.
+    pub method: String,
+    /// Its path.
+    pub path: String,
+    /// Who may use it.
+    pub may: May,
+}
+
+/// All routes.
+pub fn listed() -> Vec<Listed> {
+    table::routes().into_iter().map(|route| Listed { method: route.method.to_string(), path: route.path, may: route.may }).collect()
+}
+
+/// The OpenAPI document.
+pub fn openapi() -> serde_json::Value {
+    serde_json::to_value(openapi::document(&table::routes())).unwrap_or_default()
+}
+
+/// Everything a connection is served with.
+pub fn router(app: &Arc<App>) -> Router {
+    let panicked = {
+        let app = Arc::clone(app);
+        move |panic: Box<dyn std::any::Any + Send>| panicked(&app, &*panic)
+    };
+    let header = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
+    route::router(app, &table::routes())
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(header(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
+        .layer(header(header::REFERRER_POLICY, "no-referrer"))
+        .layer(header(header::CACHE_CONTROL, "no-store"))
+}
+
+/// A panic is a mistake in Belay: it costs the request it happened in, and is counted.
+fn panicked(app: &App, panic: &(dyn std::any::Any + Send)) -> Response<Body> {
+    let why = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let id = app.requests.next();
+    app.drive.counts().panics.fetch_add(1, Ordering::Relaxed);
+    tracing::error!(request_id = id, why = why.unwrap_or("no reason given"), "Belay failed on a request; please report this");
+    Refusal::internal().into_response("", &id)
+}

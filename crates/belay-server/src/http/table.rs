@@ -1,0 +1,131 @@
+//! The table of routes.
+
+use axum::http::Method;
+use belay_adapters::{sources, tools};
+
+use super::auth::May;
+use super::handlers::{PAGED, audit, changes, facade, health, hosts, people, reports, runs, samples};
+use super::route::{Entry, Media, Param, Route, at};
+
+/// All routes.
+pub(super) fn routes() -> Vec<Route> {
+    let mut routes = doors();
+    routes.extend(own());
+    for (number, root) in sources::facade_roots().iter().enumerate() {
+        routes.extend(facade(root, number));
+    }
+    routes
+}
+
+fn get(path: &str, id: &str, summary: &str) -> Entry {
+    at(Method::GET, path, id, May::Viewer, summary)
+}
+
+/// The doors by which reports come in: the tools say where.
+fn doors() -> Vec<Route> {
+    let doors = tools::all().iter().flat_map(|tool| tool.doors()).enumerate();
+    doors
+        .map(|(number, door)| {
+            let summary =
+                format!("Takes a report of {}. 200 when it is decided, 202 when it is durable and will be read later.", door.tool);
+            let entry = at(Method::POST, door.path, format!("report_{}_{number}", door.tool), May::Reporter, summary);
+            entry.raw(Media::Bytes(door.content), Media::Json(super::route::shape::<belay_api::http::RunAnswer>()), *door, reports::report)
+        })
+        .collect()
+}
+
+fn own() -> Vec<Route> {
+    let mut routes = looking();
+    routes.extend([
+        at(Method::GET, "/healthz", "healthz", May::Anyone, "Whether the server works.").raw(
+            Media::None,
+            Media::Bytes(&["text/plain"]),
+            (),
+            health::healthz,
+        ),
+        at(Method::GET, "/api/v1/openapi.json", "openapi", May::Anyone, "This document.").raw(
+            Media::None,
+            Media::Bytes(&["application/json"]),
+            (),
+            health::openapi,
+        ),
+        at(Method::PUT, "/api/v1/hosts/{host}/facts", "set_facts", May::Reporter, "Sets a host's facts and the release it runs.")
+            .takes(reports::facts),
+        at(Method::POST, "/api/v1/changes/{id}/accept", "accept", May::Approver, "A person says that a Change is good.")
+            .takes(changes::accept),
+        at(Method::POST, "/api/v1/changes/{id}/reject", "reject", May::Approver, "A person says that a Change is bad.")
+            .takes(changes::reject),
+        at(Method::GET, "/api/v1/tokens", "tokens", May::Admin, "All credentials, without their secrets.").lists(people::list),
+        at(Method::POST, "/api/v1/tokens", "issue_token", May::Admin, "Issues a credential; its secret is shown this once.")
+            .takes(people::issue),
+        at(Method::DELETE, "/api/v1/tokens/{name}", "revoke_token", May::Admin, "Ends a credential.").raw(
+            Media::None,
+            Media::None,
+            (),
+            people::revoke,
+        ),
+    ]);
+    routes
+}
+
+fn looking() -> Vec<Route> {
+    vec![
+        get("/api/v1/status", "status", "The whole at one glance.").gives(health::status),
+        get("/api/v1/lint", "lint", "Whether the declared signals have data.").gives(health::lint),
+        get("/api/v1/doctor", "doctor", "Whether Belay itself is in order.").gives(health::doctor),
+        get("/api/v1/hosts", "hosts", "Hosts, by name.").query(&hosts::LIST).lists(hosts::list),
+        get("/api/v1/hosts/{host}", "host", "A host as it is now.").gives(hosts::view),
+        get("/api/v1/runs", "runs", "Runs, newest first.").query(&runs::LIST).lists(runs::list),
+        get("/api/v1/runs/{id}", "run", "A run with what it did.").gives(runs::view),
+        get("/api/v1/changes", "changes", "Changes, newest first.").query(&changes::LIST).lists(changes::list),
+        get("/api/v1/changes/{id}", "change", "A Change with its trial.").gives(changes::view),
+        get("/api/v1/changes/{id}/evidence", "evidence", "The windows a verdict rests on.").raw(
+            Media::None,
+            Media::Bytes(&["application/json"]),
+            (),
+            changes::evidence,
+        ),
+        get("/api/v1/why/{subject}", "why", "Why a Change or a host stands as it does.").gives(audit::explain),
+        get("/api/v1/alerts", "alerts", "Alerts that are on their way or were given up, newest first.").query(&PAGED).lists(audit::alerts),
+        get("/api/v1/quarantine", "quarantine", "What could not be taken, newest first.").query(&PAGED).lists(audit::quarantine),
+        get("/api/v1/audit", "audit", "Who did what, newest first.").query(&audit::AUDIT).lists(audit::audit),
+    ]
+}
+
+const QUERY: [Param; 2] = [
+    Param { name: "query", about: "A selector, for raw samples with a range: `m{host=\"a\"}[300s]`." },
+    Param { name: "time", about: "When; now when left out." },
+];
+const RANGE: [Param; 4] = [
+    Param { name: "query", about: "A selector." },
+    Param { name: "start", about: "The first step." },
+    Param { name: "end", about: "The last step." },
+    Param { name: "step", about: "Length of a step." },
+];
+const MATCH: [Param; 3] = [
+    Param { name: "match[]", about: "A selector of series; may be given several times." },
+    Param { name: "start", about: "Only series with samples since then." },
+    Param { name: "end", about: "Only series with samples until then." },
+];
+
+/// The store of signals in the words that monitoring tools speak.
+fn facade(root: &str, number: usize) -> Vec<Route> {
+    let json = Media::Bytes(&["application/json"]);
+    let form = Media::Bytes(&["application/x-www-form-urlencoded"]);
+    let path = |name: &str| format!("{root}/{name}");
+    let id = |name: &str| format!("signals_{name}_{number}");
+    let write = at(Method::POST, path("write"), id("write"), May::SourceOfSignals, "Takes samples.");
+    let mut routes = vec![write.raw(Media::Bytes(&["application/x-protobuf"]), Media::None, (), samples::write)];
+    for (method, verb, takes) in [(Method::GET, "get", Media::None), (Method::POST, "post", form)] {
+        let entry = |name: &str, summary: &str| at(method.clone(), path(name), id(&format!("{name}_{verb}")), May::Viewer, summary);
+        routes.extend([
+            entry("query", "Samples of a selector at one time.").query(&QUERY).raw(takes, json, (), facade::query),
+            entry("query_range", "Values of a selector, step by step.").query(&RANGE).raw(takes, json, (), facade::query_range),
+            entry("series", "Series by selector.").query(&MATCH).raw(takes, json, (), facade::series),
+            entry("labels", "Names of labels.").query(&MATCH).raw(takes, json, (), facade::labels),
+        ]);
+    }
+    let values = at(Method::GET, path("label/{name}/values"), id("label_values"), May::Viewer, "Values of a label.");
+    routes.push(values.query(&MATCH).raw(Media::None, json, (), facade::label_values));
+    routes
+}

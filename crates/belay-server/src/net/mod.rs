@@ -1,0 +1,145 @@
+//! The one HTTP client: whatever leaves the server leaves through here. It follows no redirect,
+//! reads no more of an answer than it is told to, and waits no longer.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::{Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as Legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use thiserror::Error;
+
+/// Bounds of what is sent and waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientLimits {
+    /// How long a request may take, answer included.
+    pub timeout: Duration,
+    /// Bytes of an answer that are read.
+    pub answer: usize,
+}
+
+impl Default for ClientLimits {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(10), answer: 64 << 10 }
+    }
+}
+
+/// Whether the same request may succeed later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// It may.
+    Later,
+    /// It will not.
+    Never,
+}
+
+/// A request that was not answered with success.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{text}")]
+pub struct NotSent {
+    /// Whether the same request may succeed later.
+    pub retry: Retry,
+    /// Why, in plain words.
+    pub text: String,
+}
+
+/// A request to be sent. It is never printed: its address may hold a secret.
+pub struct Outgoing {
+    /// Where to; http or https.
+    pub url: String,
+    /// Headers beside length and host.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// The client.
+#[derive(Clone)]
+pub struct Client {
+    http: Legacy<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    limits: ClientLimits,
+}
+
+impl Client {
+    /// A client that trusts the certificates of the web.
+    ///
+    /// # Errors
+    /// When the TLS library cannot be set up.
+    pub fn new(limits: ClientLimits) -> Result<Self, NotSent> {
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_connect_timeout(Some(limits.timeout));
+        let ring = rustls::crypto::ring::default_provider();
+        let tls = HttpsConnectorBuilder::new().with_provider_and_webpki_roots(ring);
+        let tls = tls.map_err(|error| never(format!("TLS cannot be set up: {error}")))?;
+        let https = tls.https_or_http().enable_http1().wrap_connector(connector);
+        let mut builder = Legacy::builder(TokioExecutor::new());
+        builder.pool_idle_timeout(Duration::from_secs(30)).pool_max_idle_per_host(2).pool_timer(TokioTimer::new());
+        Ok(Self { http: builder.build(https), limits })
+    }
+
+    /// Posts a request, whose answer has to be a success.
+    ///
+    /// # Errors
+    /// [`NotSent`] says whether to try again.
+    pub async fn post(&self, outgoing: Outgoing) -> Result<(), NotSent> {
+        let request = request(outgoing)?;
+        let sent = tokio::time::timeout(self.limits.timeout, self.send(request)).await;
+        sent.unwrap_or_else(|_| Err(later(format!("no answer within {} s", self.limits.timeout.as_secs_f32()))))
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<(), NotSent> {
+        let answer = self.http.request(request).await.map_err(|error| later(chain(&error)))?;
+        let status = answer.status();
+        if !status.is_success() {
+            return Err(refused(status));
+        }
+        // It was taken; an answer that is too long or breaks off does not make it untaken. It is read
+        // so that the connection can be used again.
+        let _ = Limited::new(answer.into_body(), self.limits.answer).collect().await;
+        Ok(())
+    }
+}
+
+fn request(outgoing: Outgoing) -> Result<Request<Full<Bytes>>, NotSent> {
+    let uri: Uri = outgoing.url.parse().map_err(|_| never("its address is no web address".to_owned()))?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none_or(str::is_empty) {
+        return Err(never("its address is no web address with http or https".to_owned()));
+    }
+    let mut builder = Request::builder().method(Method::POST).uri(uri).header(header::USER_AGENT, "belay");
+    for (name, value) in outgoing.headers {
+        builder = builder.header(name, value);
+    }
+    builder.body(Full::from(outgoing.body)).map_err(|error| never(format!("the request cannot be made: {error}")))
+}
+
+/// A redirect is refused: whoever answers must not choose where the message goes.
+fn refused(status: StatusCode) -> NotSent {
+    match status.as_u16() {
+        300..=399 => never(format!("it answered {status}: redirects are not followed, put the new address into the configuration")),
+        408 | 425 | 429 | 500..=599 => later(format!("it answered {status}")),
+        _ => never(format!("it answered {status}")),
+    }
+}
+
+fn never(text: String) -> NotSent {
+    NotSent { retry: Retry::Never, text }
+}
+
+fn later(text: String) -> NotSent {
+    NotSent { retry: Retry::Later, text }
+}
+
+/// An error with its causes: the outermost alone says nothing ("client error").
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    text
+}

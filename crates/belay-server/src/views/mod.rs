@@ -1,0 +1,4 @@
+//! Views that take more than the published state: they look at the store, the disk, the clock.
+
+pub mod doctor;
+pub mod lint;

@@ -1,0 +1,12 @@
+//! The server from outside: real files, real connections, a clock that the test holds.
+
+mod access;
+mod connections;
+mod facade;
+mod ledger;
+mod night;
+mod reports;
+mod restart;
+mod samples;
+mod story;
+mod world;

@@ -1,0 +1,72 @@
+//! `belay-sim seeds N [--from S]` plays seeds; `belay-sim seed S` tells one act by act;
+//! `belay-sim tell FILE` tells a story and shows the messages that were sent.
+
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use belay_sim::seeds::{Tally, play, tell};
+use belay_sim::world::World;
+
+/// Seeds between two lines of progress.
+const PROGRESS: u64 = 500;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["seeds", count] => seeds(count, "1"),
+        ["seeds", count, "--from", from] => seeds(count, from),
+        ["seed", seed] => {
+            let (log, world) = tell(seed.parse().context("the seed is no number")?);
+            Ok(shown(show(&log, &world))?)
+        }
+        ["tell", file] => {
+            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
+            Ok(shown(show(&[], &belay_sim::scenario::tell(file, &text)?))?)
+        }
+        _ => bail!("usage: belay-sim seeds N [--from S] | belay-sim seed S | belay-sim tell FILE"),
+    }
+}
+
+fn seeds(count: &str, from: &str) -> anyhow::Result<ExitCode> {
+    let count: u64 = count.parse().context("how many seeds is no number")?;
+    let from: u64 = from.parse().context("the first seed is no number")?;
+    let (mut all, mut failed) = (Tally::default(), 0_u64);
+    for seed in from..from.saturating_add(count) {
+        let played = play(seed);
+        all += played.tally;
+        if !played.breaches.is_empty() {
+            failed += 1;
+            played.breaches.iter().for_each(|breach| println!("seed {seed}: {breach}"));
+        }
+        if (seed - from + 1).is_multiple_of(PROGRESS) {
+            println!("{} of {count} seeds, {failed} failed; {all:?}", seed - from + 1);
+        }
+    }
+    println!("{count} seeds from {from}: {failed} failed; {all:?}");
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whoever reads may stop reading.
+fn shown(result: std::io::Result<()>) -> std::io::Result<ExitCode> {
+    match result {
+        Err(failed) if failed.kind() != ErrorKind::BrokenPipe => Err(failed),
+        Ok(()) | Err(_) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// What happened, what was sent, and why each Change stands as it does.
+fn show(log: &[String], world: &World) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for line in log {
+        writeln!(out, "{line}")?;
+    }
+    for delivery in &world.outbox.delivered {
+        writeln!(out, "\n{} to {}:\n{}", delivery.at, delivery.receiver, delivery.text())?;
+    }
+    for id in world.state.changes.keys() {
+        writeln!(out, "\n{}", belay_core::explain::why::change(&world.state, *id, world.clock).join("\n"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! The command line: what there is, in the words of the manual.
+
+use clap::{Parser, Subcommand};
+
+use crate::cmd;
+use crate::out::paint::Colour;
+
+/// The safety catch of configuration management: every change of a host is on trial until your monitoring says that it did no harm.
+#[derive(Parser, Debug)]
+#[command(name = "belay", version, max_term_width = 100, after_help = AFTER)]
+pub struct Cli {
+    /// When to use colour: auto, always or never
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
+    pub color: Colour,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER: &str = "\
+Begin with `belay demo`: a whole incident in under a minute, on this machine, leaving nothing behind.
+
+Exit codes: 0 done, 1 could not be done, 64 usage.
+Of show, why and watch on a Change: 0 accepted, 2 rejected, 3 inconclusive, 4 still on trial.";
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Play the incident Belay exists for, on simulated hosts and the real server
+    Demo(cmd::demo::Args),
+    /// Run the server
+    Serve(cmd::serve::Args),
+    /// Take in reports from files
+    Ingest(cmd::ingest::Args),
+    /// Everything at one glance, or one host or class
+    Status(cmd::status::Args),
+    /// List hosts
+    Hosts(cmd::hosts::Args),
+    /// List Changes, newest first
+    Changes(cmd::changes::Args),
+    /// Show a Change (c-17) or a run (run-42)
+    Show(cmd::show::Args),
+    /// Explain a Change or a host in plain words
+    Why(cmd::why::Args),
+    /// Follow a Change until there is a verdict
+    Watch(cmd::watch::Args),
+    /// Accept a Change, whatever the judge says
+    Accept(cmd::ruling::Args),
+    /// Reject a Change, whatever the judge says
+    Reject(cmd::ruling::Args),
+    /// Check that every declared signal has data
+    Lint(cmd::health::Args),
+    /// Check the installation
+    Doctor(cmd::health::Args),
+    /// List alerts that wait, are tried again, or were given up
+    Alerts(cmd::alerts::Args),
+    /// List who did what, newest first
+    Audit(cmd::audit::Args),
+    /// Issue, list and end credentials
+    Token(cmd::token::Args),
+    /// Check a configuration file, without a server
+    Config(cmd::config::Args),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// The help of a command, as on a terminal of 100 columns.
+    fn help(path: &[&str]) -> String {
+        let mut command = Cli::command().term_width(100);
+        command.build();
+        let found = path.iter().try_fold(&mut command, |command, name| command.find_subcommand_mut(name));
+        found.expect("there is such a command").clone().render_help().to_string()
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_lists_everything() {
+        insta::assert_snapshot!(help(&[]));
+    }
+
+    #[test]
+    fn help_of_the_main_commands() {
+        for path in [&["serve"][..], &["demo"], &["ingest"], &["show"], &["watch"], &["accept"], &["changes"], &["token", "add"]] {
+            insta::assert_snapshot!(path.join("-"), help(path));
+        }
+    }
+
+    #[test]
+    fn every_command_and_option_says_what_it_is_for() {
+        fn check(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
+                assert!(arg.get_help().is_some(), "{} {}", command.get_name(), arg.get_id());
+            }
+            command.get_subcommands().filter(|command| command.get_name() != "help").for_each(check);
+        }
+        check(&Cli::command());
+    }
+}

@@ -1,0 +1,207 @@
+//! The one HTTP client of the command line: one request a connection, over the server's unix socket or TCP on a trusted network.
+//!
+//! It knows no route and no view. What the server refuses becomes a fault in the server's own words.
+
+mod place;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use belay_api::http::Problem;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::{Method, Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::fault::{Fault, fault};
+
+pub use place::Place;
+
+const CONNECT: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(60);
+/// The largest answer that is read.
+const ANSWER_MAX: usize = 256 << 20;
+
+/// How a server is reached, and as whom.
+#[derive(Clone, Debug)]
+pub struct Client {
+    place: Place,
+    token: Option<String>,
+}
+
+/// What the server answered.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// When it may be asked again, where the server says so.
+    pub retry_after: Option<Duration>,
+    /// The body as it was sent.
+    pub body: Bytes,
+}
+
+/// A body to send.
+#[derive(Clone, Debug)]
+pub struct Content {
+    kind: &'static str,
+    bytes: Bytes,
+}
+
+impl Content {
+    /// A body as JSON.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON, which is a mistake in this program.
+    pub fn json(value: &impl Serialize) -> anyhow::Result<Self> {
+        let bytes = serde_json::to_vec(value).context("could not write the request as JSON")?;
+        Ok(Self::bytes("application/json", bytes))
+    }
+
+    /// A body as it is.
+    pub fn bytes(kind: &'static str, bytes: impl Into<Bytes>) -> Self {
+        Self { kind, bytes: bytes.into() }
+    }
+}
+
+impl Client {
+    /// A client of the server at this place. Nothing is connected yet.
+    pub fn new(place: Place, token: Option<String>) -> Self {
+        Self { place, token }
+    }
+
+    /// Asks for something and reads the answer.
+    ///
+    /// # Errors
+    /// The server's refusal, or why it could not be asked.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        read(&self.get_raw(path).await?)
+    }
+
+    /// Asks for something; the answer as it was sent.
+    ///
+    /// # Errors
+    /// The server's refusal, or why it could not be asked.
+    pub async fn get_raw(&self, path: &str) -> anyhow::Result<Bytes> {
+        self.ask(Method::GET, path, None).await
+    }
+
+    /// Sends something; the answer as it was sent.
+    ///
+    /// # Errors
+    /// The server's refusal, or why it could not be asked.
+    pub async fn ask(&self, method: Method, path: &str, content: Option<Content>) -> anyhow::Result<Bytes> {
+        let reply = self.send(method, path, content).await?;
+        if reply.status.is_success() { Ok(reply.body) } else { Err(refused(&reply).into()) }
+    }
+
+    /// Sends something, and leaves it to the caller what the status means.
+    ///
+    /// # Errors
+    /// Why it could not be asked.
+    pub async fn send(&self, method: Method, path: &str, content: Option<Content>) -> anyhow::Result<Reply> {
+        let request = self.request(method, path, content)?;
+        let connected = tokio::time::timeout(CONNECT, self.connect()).await;
+        let connected = connected.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
+        let stream = connected.map_err(|error| self.place.unreachable(&error))?;
+        let exchange = tokio::time::timeout(ANSWER, exchange(stream, request)).await;
+        exchange.map_err(|_| self.place.silent(ANSWER))?.with_context(|| format!("could not ask the server at {}", self.place))
+    }
+
+    fn request(&self, method: Method, path: &str, content: Option<Content>) -> anyhow::Result<Request<Full<Bytes>>> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.place.root()))
+            .header(header::HOST, self.place.host())
+            .header(header::USER_AGENT, concat!("belay/", env!("CARGO_PKG_VERSION")))
+            .header(header::ACCEPT, "application/json");
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let mut body = Bytes::new();
+        if let Some(content) = content {
+            request = request.header(header::CONTENT_TYPE, content.kind);
+            body = content.bytes;
+        }
+        request.body(Full::new(body)).with_context(|| format!("could not make a request for {path}"))
+    }
+
+    async fn connect(&self) -> std::io::Result<Box<dyn Stream>> {
+        Ok(match &self.place {
+            Place::Socket(path) => Box::new(UnixStream::connect(path).await?),
+            Place::Tcp { host, port, .. } => Box::new(TcpStream::connect((host.as_str(), *port)).await?),
+        })
+    }
+}
+
+/// The query string of these parameters, with `?`; nothing when there are none.
+pub fn query(parameters: &[(&str, Option<String>)]) -> String {
+    let given = parameters.iter().filter_map(|(name, value)| Some(format!("{name}={}", escaped(value.as_ref()?))));
+    let joined = given.collect::<Vec<_>>().join("&");
+    if joined.is_empty() { joined } else { format!("?{joined}") }
+}
+
+/// A part of a path or query with everything but letters, digits and `-._~` escaped (RFC 3986, 2.1).
+pub fn escaped(part: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    part.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+/// Reads an answer.
+///
+/// # Errors
+/// When it is none that this release knows.
+pub fn read<T: DeserializeOwned>(body: &[u8]) -> anyhow::Result<T> {
+    let read = serde_json::from_slice(body);
+    read.map_err(|error| {
+        fault(format!("the server's answer is not understood: {error}"), "use the `belay` that belongs to the server's release")
+    })
+}
+
+/// A refusal in the server's words.
+pub fn refused(reply: &Reply) -> Fault {
+    let status = reply.status;
+    let Ok(problem) = serde_json::from_slice::<Problem>(&reply.body) else {
+        return Fault::new(format!("the server answered {status}")).help("is it a belay server? `belay doctor` tells more");
+    };
+    let fault = Fault::new(if problem.detail.is_empty() { problem.title } else { problem.detail });
+    match (status, reply.retry_after) {
+        (StatusCode::UNAUTHORIZED, _) => fault.help("set BELAY_TOKEN or --token-file; on the server's own machine leave out --server"),
+        (StatusCode::NOT_FOUND, _) => fault.help("`belay changes` and `belay hosts` list what there is"),
+        (_, Some(after)) => fault.help(format!("try again in {} s", after.as_secs())),
+        (_, None) => fault,
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// One request and its whole answer. The connection ends with this function.
+async fn exchange(stream: Box<dyn Stream>, request: Request<Full<Bytes>>) -> anyhow::Result<Reply> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let answer = async move {
+        let response = sender.send_request(request).await?;
+        let after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let status = response.status();
+        let body = Limited::new(response.into_body(), ANSWER_MAX)
+            .collect()
+            .await
+            .map_err(|error| anyhow::anyhow!("the answer broke off: {error}"))?;
+        Ok(Reply { status, retry_after: after.map(Duration::from_secs), body: body.to_bytes() })
+    };
+    tokio::pin!(connection, answer);
+    // The connection only moves bytes; what counts is the answer, also when the server closes at once after it.
+    tokio::select! {
+        biased;
+        answer = &mut answer => answer,
+        closed = &mut connection => match answer.await {
+            Ok(reply) => Ok(reply),
+            Err(error) => Err(closed.err().map_or(error, Into::into)),
+        },
+    }
+}

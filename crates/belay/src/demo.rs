@@ -1,0 +1,206 @@
+//! The demo: the night for which Belay exists, played by simulated hosts on the real server, in this process, in a temporary
+//! directory that is gone afterwards.
+//!
+//! What is told of the hosts comes from the story that plays them; what is told of Belay comes from its API and from the alert that
+//! arrives at the demo's own receiver. Nothing here knows how the trials will end.
+
+mod config;
+mod house;
+mod measure;
+mod receiver;
+mod scenes;
+mod teller;
+mod watcher;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use belay_api::http::StatusView;
+use belay_sim::live::story::{self, Scene};
+use belay_sim::live::{LiveError, LiveFleet, Spec};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::out::paint::Tone;
+use crate::out::told::count;
+
+use house::House;
+use scenes::Scenes;
+use watcher::Watcher;
+
+pub use measure::Summary;
+pub use teller::{Stream, Teller};
+
+/// Between two looks at the API.
+const EVERY: Duration = Duration::from_millis(200);
+/// How long all is quiet before anything happens.
+const QUIET: Duration = Duration::from_secs(2);
+/// Over which time the good change comes to its hosts.
+const GOOD: Duration = Duration::from_millis(1500);
+/// Over which time the schedule brings the old files round.
+const BAD: Duration = Duration::from_secs(6);
+/// Over which time the change without data comes to its hosts.
+const DARK: Duration = Duration::from_millis(500);
+/// After this long without the verdict that is waited for, the story has failed.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// How it is played.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Port of the server; 0 for a free one.
+    pub port: u16,
+    /// Leave the state behind.
+    pub keep: bool,
+    /// Becomes true when nobody wants to see more of it.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// It was stopped before its end. Everything is removed all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped;
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the demo was stopped before its end")
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// What it came to.
+pub struct Played {
+    /// What was measured.
+    pub summary: Summary,
+    /// Where the state was left, if it was.
+    pub kept: Option<PathBuf>,
+}
+
+/// The play while it is on.
+struct Play<'t> {
+    house: House,
+    fleet: Arc<LiveFleet>,
+    watcher: Watcher,
+    acts: JoinSet<Result<(), LiveError>>,
+    scenes: Scenes,
+    stage: mpsc::Sender<Scene>,
+    heard: mpsc::Receiver<Scene>,
+    stop: watch::Receiver<bool>,
+    teller: &'t mut Teller,
+}
+
+/// Plays the story. Has to run inside a [`tokio::task::LocalSet`], because the acts stay on one thread.
+///
+/// # Errors
+/// When the server cannot be started, or not be spoken to; [`Stopped`] when it was.
+pub async fn play(options: &Options, teller: &mut Teller) -> anyhow::Result<Played> {
+    let house = House::open(options, teller).await?;
+    let fleet = Arc::new(LiveFleet::new(house.address(), &house.relay, &house.source, Spec::default()));
+    let (stage, heard) = mpsc::channel(256);
+    let watcher = Watcher::default();
+    let mut play =
+        Play { house, fleet, watcher, acts: JoinSet::new(), scenes: Scenes::default(), stage, heard, stop: options.stop.clone(), teller };
+    let told = play.acts().await;
+    let summary = match told {
+        Ok(()) => play.summary().await,
+        Err(error) => Err(error),
+    };
+    let Play { house, acts, .. } = play;
+    drop(acts);
+    // The house is closed whatever came of the play.
+    let kept = house.close().await;
+    Ok(Played { summary: summary?, kept: kept? })
+}
+
+impl Play<'_> {
+    async fn acts(&mut self) -> anyhow::Result<()> {
+        self.begin(async |fleet, tell| story::enrol(&fleet, tell).await);
+        self.until("the hosts are heard of", |play| play.acts.is_empty()).await?;
+        let streaming = self.fleet.stream();
+        let calm = tokio::time::Instant::now() + QUIET;
+        self.until("all is quiet", |_| tokio::time::Instant::now() >= calm).await?;
+        let flowing = format!(
+            "requests flow on {} of {}; every one is sampled each second",
+            self.fleet.flowing(),
+            count(self.fleet.hosts().len(), "host")
+        );
+        self.teller.tell(Tone::Plain, "Quiet", &flowing);
+
+        self.heading("Act 1", "the good change: half of the hosts get release 142, with the files made for it");
+        self.begin(async |fleet, tell| story::good(&fleet, GOOD, tell).await);
+        self.until("the trial of the good change", |play| measure::decided(play.watcher.changes.good())).await?;
+
+        self.heading(
+            "Act 2",
+            "the night: somebody starts the schedule again: it puts 141's files on hosts that run 142. Every run is a success",
+        );
+        self.begin(async |fleet, tell| story::bad(&fleet, BAD, tell).await);
+        // The schedule goes on after the verdict, since this release only observes; the next act waits until it is round.
+        self.until("the trial of the bad change", |play| measure::decided(play.watcher.changes.bad()) && play.acts.is_empty()).await?;
+
+        self.heading("Act 3", "in the dark: another change comes to some hosts of release 141, and their signals go missing");
+        self.begin(async |fleet, tell| story::dark(&fleet, DARK, tell).await);
+        self.until("the alert, and the trial without data", |play| {
+            play.watcher.alert.is_some() && measure::decided(play.watcher.changes.missing())
+        })
+        .await?;
+        drop(streaming);
+        Ok(())
+    }
+
+    /// Begins an act; it goes on while its consequences are watched.
+    fn begin<F>(&mut self, act: impl FnOnce(Arc<LiveFleet>, Box<dyn FnMut(Scene)>) -> F)
+    where
+        F: Future<Output = Result<(), LiveError>> + 'static,
+    {
+        let stage = self.stage.clone();
+        // A scene that finds no place is not told; what it changed is seen all the same.
+        let tell = Box::new(move |scene| drop(stage.try_send(scene)));
+        self.acts.spawn_local(act(Arc::clone(&self.fleet), tell));
+    }
+
+    /// Tells what happens until something is so. That it is not so in time is told, and no error: the summary says what came of it.
+    async fn until(&mut self, waiting: &str, so: impl Fn(&Self) -> bool) -> anyhow::Result<()> {
+        let begun = tokio::time::Instant::now();
+        let mut ticks = tokio::time::interval(EVERY);
+        loop {
+            tokio::select! {
+                () = stopped(&mut self.stop) => return Err(Stopped.into()),
+                Some(scene) = self.heard.recv() => self.scenes.put(scene, self.teller),
+                Some(ended) = self.acts.join_next() => ended??,
+                _ = ticks.tick() => {
+                    self.scenes.tell_due(self.teller);
+                    self.watcher.look(&mut self.house, &mut self.scenes, self.teller).await?;
+                    if so(self) {
+                        self.scenes.tell_all(self.teller);
+                        return Ok(());
+                    }
+                    if begun.elapsed() > PATIENCE {
+                        self.teller.tell(Tone::Bad, "Given up", &format!("waited {} s for this: {waiting}", PATIENCE.as_secs()));
+                        return Ok(());
+                    }
+                    self.teller.wait(waiting);
+                }
+            }
+        }
+    }
+
+    fn heading(&mut self, act: &str, what: &str) {
+        self.teller.block("\n");
+        self.teller.tell(Tone::Strong, act, what);
+    }
+
+    async fn summary(&mut self) -> anyhow::Result<Summary> {
+        self.watcher.look(&mut self.house, &mut self.scenes, self.teller).await?;
+        let status: StatusView = self.house.client.get("/api/v1/status").await?;
+        let spans = self.watcher.changes.bad().and_then(|bad| measure::spans(&self.house.state(), &bad.row.id));
+        Ok(self.watcher.changes.summary(status.hosts, spans, self.watcher.alert.as_ref()))
+    }
+}
+
+/// Returns when the demo is to stop; whoever says so is gone only when the demo is.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending().await
+    }
+}

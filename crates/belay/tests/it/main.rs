@@ -1,0 +1,13 @@
+//! The real binary, from outside: as its users and their scripts meet it.
+
+mod codes;
+mod config;
+mod demo;
+mod harness;
+mod hostile;
+mod ingest;
+mod kill;
+mod readme;
+mod reports;
+mod serve;
+mod wire;

@@ -1,0 +1,55 @@
+//! The workspace's own commands. Wiring only: every command is a file of its own.
+
+mod bench;
+mod child;
+mod ci;
+mod night;
+mod nightly;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const HELP: &str = "\
+usage: cargo xtask <command>
+
+  ci          everything a change must pass: fmt, clippy, tidy, tests, demo, night
+  tidy        the rules of the house that no compiler checks
+  nightly     many simulated seeds, and the kill test with many cycles
+  bench NAME  one benchmark beside its peer
+  night       the incident with the real tools
+  help        this text";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&root(), &arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(root: &Path, arguments: &[String]) -> anyhow::Result<ExitCode> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["ci"] => ci::run(root),
+        ["tidy"] => tidy::run(root),
+        ["nightly"] => nightly::run(root),
+        ["bench"] => bench::run(root, None),
+        ["bench", name] => bench::run(root, Some(name)),
+        ["night", rest @ ..] => night::run(root, rest),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => anyhow::bail!("`{}` is not a command\n\n{HELP}", other.join(" ")),
+    }
+}
+
+/// The workspace this build belongs to. Cargo says at run time where the package lies; a binary started by itself knows where it was built.
+fn root() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    package.parent().map_or_else(|| package.clone(), Path::to_path_buf)
+}

@@ -1,0 +1,5 @@
+node default {
+  class { 'sitemonitor':
+    folder => $facts['host_folder'],
+  }
+}

@@ -1,0 +1,52 @@
+//! `cargo xtask nightly`: what takes too long for every change. Both parts run even if the first fails.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::child::{self, Tally};
+
+const SEEDS: &[&str] = &["run", "--release", "--locked", "-p", "belay-sim", "--bin", "belay-sim", "--", "seeds", "20000"];
+const KILLS: &[&str] = &["test", "--locked", "-p", "belay", "--test", "it", "kill", "--", "--nocapture"];
+const KILL_CYCLES: (&str, &str) = ("BELAY_KILL_CYCLES", "1000");
+
+pub fn run(root: &Path) -> anyhow::Result<ExitCode> {
+    let seeds = seeds(root)?;
+    let kills = kills(root)?;
+    println!();
+    println!("seeds  {}", seeds.line());
+    println!("kills  {}", kills.line());
+    Ok(if seeds.good && kills.good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+struct Outcome {
+    good: bool,
+    said: String,
+}
+
+impl Outcome {
+    fn line(&self) -> String {
+        format!("{:6}  {}", if self.good { "ok" } else { "FAILED" }, self.said)
+    }
+}
+
+fn seeds(root: &Path) -> anyhow::Result<Outcome> {
+    println!("== cargo {}", SEEDS.join(" "));
+    let mut last = String::new();
+    let status = child::stream(&mut child::cargo(root, SEEDS), |line| {
+        if !line.trim().is_empty() {
+            last = line.to_owned();
+        }
+    })?;
+    let said = if last.is_empty() { format!("it said nothing; {status}") } else { last };
+    Ok(Outcome { good: status.success(), said })
+}
+
+fn kills(root: &Path) -> anyhow::Result<Outcome> {
+    let (name, value) = KILL_CYCLES;
+    println!("== {name}={value} cargo {}", KILLS.join(" "));
+    let mut tally = Tally::default();
+    let status = child::stream(child::cargo(root, KILLS).env(name, value), |line| tally.read(line))?;
+    // A filter that matches nothing is a success to the test harness, and no evidence to us.
+    let good = status.success() && tally.passed > 0;
+    Ok(Outcome { good, said: format!("{} passed, {} failed, {name}={value}", tally.passed, tally.failed) })
+}
