@@ -3,6 +3,8 @@
 pub mod alert;
 pub mod change;
 pub mod evidence;
+pub mod gate;
+pub mod hold;
 pub mod host;
 pub mod ids;
 pub mod item;
