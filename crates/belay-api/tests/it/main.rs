@@ -1,5 +1,6 @@
 //! Tests of belay-api as its users see it.
 
+mod agent;
 mod config;
 mod http;
 mod journal;
