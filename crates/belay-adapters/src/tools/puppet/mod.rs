@@ -6,14 +6,23 @@
 //! `collect` keeps what is needed (`spots`, `collected`, `value`), `classify` tells how the run
 //! ended, `items` turns events into items, `decode` makes sure the report is whole and puts it
 //! together. `write` is the way back, for simulators.
+//!
+//! For a host's agent: `host` (places, command lines), `argv`, `lock`, `schedule`, `glance`,
+//! `catalog`.
 
+mod argv;
+mod catalog;
 mod classify;
 mod collect;
 mod collected;
 mod decode;
 mod escapes;
+mod glance;
+mod host;
 pub mod items;
 mod json;
+mod lock;
+mod schedule;
 mod spots;
 mod time;
 mod value;
