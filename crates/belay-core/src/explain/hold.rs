@@ -25,7 +25,8 @@ pub fn broken(hold: &Hold) -> Vec<String> {
     let line = |(host, broken): (&HostId, &crate::model::hold::Broken)| {
         let by = broken.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
         let then = if broken.put_back { "put back" } else { "not fought for any more" };
-        format!("broken by hand on {host} at {}{by}, {} times; {then}", broken.at, broken.times)
+        let times = if broken.times == 1 { String::new() } else { format!(", {} times", broken.times) };
+        format!("broken by hand on {host} at {}{by}{times}; {then}", broken.at)
     };
     hold.broken.iter().map(line).collect()
 }
