@@ -62,7 +62,9 @@ pub trait HostTool: Sync {
     /// [`schedule_of`] for several files together.
     fn schedule(&self, path: &str, text: &str) -> Option<Schedule>;
 
-    /// Whether a command line is a rehearsal for certain. What is not understood is none.
+    /// Whether a command line is a rehearsal for certain. What is not understood is none. Takes a
+    /// command as it is to be started, and the arguments of a process that runs (a hook is not told
+    /// what kind of run it is part of, and has to look at its parents).
     fn is_noop(&self, argv: &[String]) -> bool;
 
     /// The environment that a command line names.
