@@ -8,7 +8,7 @@
 //! together. `write` is the way back, for simulators.
 //!
 //! For a host's agent: `host` (places, command lines), `argv`, `lock`, `schedule`, `glance`,
-//! `catalog`.
+//! `catalog`; `enc` answers as a classifier.
 
 mod argv;
 mod catalog;
@@ -16,6 +16,7 @@ mod classify;
 mod collect;
 mod collected;
 mod decode;
+mod enc;
 mod escapes;
 mod glance;
 mod host;
@@ -30,6 +31,7 @@ mod walk;
 pub mod write;
 mod yaml;
 
+pub use catalog::BREAK_GLASS;
 pub use classify::{NO_CLASS, NO_SERVER};
 pub use walk::{BODY_MAX, DEPTH_MAX, TEXT_MAX, VALUES_MAX};
 
