@@ -58,7 +58,9 @@ pub fn gate(state: &State, id: &HostId, offered: &Offered, now: Timestamp) -> Ga
 
 /// The gate as it would answer at another level of enforcement.
 pub(super) fn gate_at(state: &State, host: &Host, class: &ClassPolicy, enforce: Enforce, offered: &Offered, now: Timestamp) -> GateAnswer {
-    let holds = orders(state, host);
+    // A hold whose lock was removed twice is not fought for, by the gate no more than by the lock.
+    let given_up = |hold: &&Hold| hold.broken.get(&host.id).is_some_and(|broken| !broken.put_back);
+    let holds: Vec<HoldOrder> = state.holds_on(host).filter(|hold| !given_up(hold)).map(order).collect();
     let glass = host.agent.as_ref().and_then(|agent| agent.status.break_glass.as_ref()).filter(|glass| now < glass.until);
     let rules = Rules {
         enforce,
