@@ -193,9 +193,9 @@ pub struct UnreadableCatalog {
 /// How a run ended, as far as its exit code tells. The report tells more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// Nothing had to be done, or (a rehearsal) would have to be.
+    /// Nothing was done. A rehearsal that went well always ends so.
     Unchanged,
-    /// Something was done, or would have to be.
+    /// Something was done.
     Changed,
     /// Resources failed.
     Failed,

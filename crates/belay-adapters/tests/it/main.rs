@@ -3,7 +3,9 @@
 mod convert;
 mod dump;
 mod prometheus;
+mod puppet_catalog;
 mod puppet_fixtures;
+mod puppet_host;
 mod puppet_hostile;
 mod puppet_kinds;
 mod puppet_traps;

@@ -30,6 +30,7 @@ mod walk;
 pub mod write;
 mod yaml;
 
+pub use catalog::BREAK_GLASS;
 pub use classify::{NO_CLASS, NO_SERVER};
 pub use walk::{BODY_MAX, DEPTH_MAX, TEXT_MAX, VALUES_MAX};
 
