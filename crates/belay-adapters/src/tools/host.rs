@@ -62,7 +62,9 @@ pub trait HostTool: Sync {
     /// [`schedule_of`] for several files together.
     fn schedule(&self, path: &str, text: &str) -> Option<Schedule>;
 
-    /// Whether a command line is a rehearsal for certain. What is not understood is none.
+    /// Whether a command line is a rehearsal for certain. What is not understood is none. Takes a
+    /// command as it is to be started, and the arguments of a process that runs (a hook is not told
+    /// what kind of run it is part of, and has to look at its parents).
     fn is_noop(&self, argv: &[String]) -> bool;
 
     /// The environment that a command line names.
@@ -81,6 +83,18 @@ pub trait HostTool: Sync {
 
     /// The command line of one ordinary run in the foreground.
     fn apply_now(&self, places: &Places) -> Vec<String>;
+
+    /// The answer of a classifier that names this environment, or none: what the tool's server
+    /// expects on the standard output.
+    fn enc_answer(&self, environment: Option<&Environment>) -> String;
+
+    /// Another classifier's answer with only its environment altered; as it came where there is none to
+    /// name. The values are kept, comments and layout are not.
+    ///
+    /// # Errors
+    /// [`BadAnswer`] when it cannot be kept for certain: not readable, empty (it does not know the
+    /// host), aliases, tags of a program's own. The caller then prints the other answer as it came.
+    fn enc_wrap(&self, inner: &[u8], environment: Option<&Environment>) -> Result<String, BadAnswer>;
 
     /// What the exit code of [`apply_now`](Self::apply_now) and [`rehearse`](Self::rehearse) says;
     /// `None` when the program was ended by a signal.
@@ -186,6 +200,16 @@ impl OfferedCatalog {
 pub struct UnreadableCatalog {
     /// Offset in bytes at which reading ended.
     pub offset: u64,
+    /// Why, in plain words.
+    pub reason: String,
+}
+
+/// Another classifier's answer that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the other classifier's answer is not taken: {reason} (at byte {at})")]
+pub struct BadAnswer {
+    /// Offset in bytes.
+    pub at: u64,
     /// Why, in plain words.
     pub reason: String,
 }

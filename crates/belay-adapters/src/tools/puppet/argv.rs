@@ -2,7 +2,7 @@
 //! open the gate, so whatever is not understood is an ordinary run.
 
 /// Words that may stand before the program and only alter how it is started.
-const WRAPPERS: [&str; 7] = ["nice", "ionice", "timeout", "env", "sudo", "chronic", "setsid"];
+const WRAPPERS: [&str; 8] = ["nice", "ionice", "timeout", "env", "sudo", "chronic", "setsid", "flock"];
 /// Options of Puppet's own whose value is the next word, as far as a value may begin with a dash.
 const CODE: [&str; 2] = ["-e", "--execute"];
 
@@ -13,7 +13,8 @@ impl<'a> Line<'a> {
     /// The arguments after `agent` or `apply`; `None` for any other command line.
     pub fn of(argv: &'a [String]) -> Option<Self> {
         let at = argv.iter().position(|word| base(word) == "puppet")?;
-        let wrapped = argv.first().is_some_and(|first| WRAPPERS.contains(&base(first)));
+        // A process that runs names its interpreter first: `/usr/bin/ruby|/usr/bin/puppet|agent|...`.
+        let wrapped = argv.first().map(|first| base(first)).is_some_and(|first| WRAPPERS.contains(&first) || is_ruby(first));
         if (at > 0 && !wrapped) || !matches!(argv.get(at + 1).map(String::as_str), Some("agent" | "apply")) {
             return None;
         }
@@ -54,6 +55,11 @@ impl<'a> Line<'a> {
     }
 }
 
+/// `ruby`, `ruby3.1`.
+fn is_ruby(program: &str) -> bool {
+    program.strip_prefix("ruby").is_some_and(|version| version.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
+}
+
 /// The last part of a path.
 fn base(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
@@ -75,6 +81,7 @@ mod tests {
             "/opt/puppetlabs/bin/puppet apply --noop site.pp",
             "nice -n 10 puppet agent --noop",
             "puppet agent --no-noop --noop",
+            "/usr/bin/ruby3.1 /usr/bin/puppet agent --onetime --noop",
         ] {
             assert!(noop(yes), "{yes}");
         }
@@ -87,6 +94,8 @@ mod tests {
             "run-it --noop",
             "sh puppet agent --noop",
             "puppet --noop",
+            "rubyx /usr/bin/puppet agent --noop",
+            "puppet agent: applying configuration",
             "echo puppet agent --noop",
         ] {
             assert!(!noop(no), "{no}");

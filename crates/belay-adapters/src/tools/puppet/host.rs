@@ -8,8 +8,8 @@ use belay_core::model::gate::HoldOrder;
 use belay_core::model::ids::{Environment, HostId};
 use belay_core::model::time::Timestamp;
 
-use super::{NAME, Puppet, argv, catalog, glance, lock, schedule};
-use crate::tools::host::{Ended, HostTool, Layout, OfferedCatalog, Places, UnreadableCatalog};
+use super::{NAME, Puppet, argv, catalog, enc, glance, lock, schedule};
+use crate::tools::host::{BadAnswer, Ended, HostTool, Layout, OfferedCatalog, Places, UnreadableCatalog};
 
 /// Puppet's own packages (puppet-agent of Puppet Inc., openvox-agent): everything below `/opt`.
 const AIO: Layout = Layout { name: "aio", sign: "/opt/puppetlabs/bin/puppet" };
@@ -115,6 +115,14 @@ impl HostTool for Puppet {
 
     fn apply_now(&self, places: &Places) -> Vec<String> {
         run(places, &[])
+    }
+
+    fn enc_answer(&self, environment: Option<&Environment>) -> String {
+        enc::answer(environment)
+    }
+
+    fn enc_wrap(&self, inner: &[u8], environment: Option<&Environment>) -> Result<String, BadAnswer> {
+        enc::wrap(inner, environment)
     }
 
     fn ended(&self, code: Option<i32>) -> Ended {

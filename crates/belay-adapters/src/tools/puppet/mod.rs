@@ -8,7 +8,7 @@
 //! together. `write` is the way back, for simulators.
 //!
 //! For a host's agent: `host` (places, command lines), `argv`, `lock`, `schedule`, `glance`,
-//! `catalog`.
+//! `catalog`; `enc` answers as a classifier.
 
 mod argv;
 mod catalog;
@@ -16,6 +16,7 @@ mod classify;
 mod collect;
 mod collected;
 mod decode;
+mod enc;
 mod escapes;
 mod glance;
 mod host;
