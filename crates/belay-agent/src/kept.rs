@@ -129,6 +129,15 @@ impl Kept {
         self.save("asked.json", &AskedBody::from(asked), Sync::No)
     }
 
+    /// Keeps the last lines that matched each pattern of each log, to be shown on the host.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn note_lines<T: Serialize>(&self, lines: &T) -> Result<()> {
+        let bytes = serde_json::to_vec(lines).context("lines of logs cannot be written")?;
+        durable::write(&self.path("lines.json"), &bytes, 0o600, Sync::No)
+    }
+
     /// The file of another host's policy, for a host that answers for others.
     fn policy_path(&self, host: Option<&HostId>) -> PathBuf {
         // A host's name holds no '/', so it is no path.

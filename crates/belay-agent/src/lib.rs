@@ -3,11 +3,13 @@
 //! declares. Synchronous, small, and at work while the server is away. It opens no port, and no
 //! server can make it run a command that does not stand in its configuration.
 
+pub mod ask;
 pub mod bound;
 pub mod clock;
 pub mod command;
 pub mod config;
 pub mod durable;
+pub mod enc;
 pub mod facts;
 pub mod kept;
 pub mod lock;
@@ -15,3 +17,6 @@ pub mod look;
 pub mod server;
 pub mod tell;
 pub mod words;
+
+/// What this build calls itself when it speaks to the server.
+pub const AGENT: &str = concat!("belay-agent ", env!("CARGO_PKG_VERSION"));

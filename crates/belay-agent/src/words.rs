@@ -17,7 +17,7 @@ fn reason(why: &Why, now: Timestamp) -> String {
         Why::ReleaseMismatch { environment, release, due } => {
             format!("environment {environment} does not belong to release {release}, which this host runs and which needs {due}")
         }
-        Why::Rejected { change, items } => format!("{} was rejected for this class and release by {change}", list(items)),
+        Why::Rejected { change, items } => format!("rejected for this class and release by {change}: {}", list(items)),
         Why::WaveNotOpen { items, change } => {
             let trial = change.map(|change| format!(", on trial in {change}")).unwrap_or_default();
             format!("{} not accepted yet{trial}, and this host's wave has not come", count(*items))
@@ -82,7 +82,7 @@ mod tests {
         let items = vec![ItemKey::new("File", "/etc/app.conf", "content")];
         for (answer, why, what) in [
             (no(Gate::Refused, mismatch), "production does not belong to release 142", "environment r142"),
-            (no(Gate::Refused, Why::Rejected { change: ChangeId(2), items }), "File[/etc/app.conf] content was rejected", "belay why c-2"),
+            (no(Gate::Refused, Why::Rejected { change: ChangeId(2), items }), "by c-2: File[/etc/app.conf] content", "belay why c-2"),
             (no(Gate::Deferred, Why::WaveNotOpen { items: 1, change: None }), "1 item is not accepted yet", "wait"),
             (no(Gate::Deferred, Why::Away { items: 2, since: Span::from_min(7) }), "2 items are not known here", "break-glass"),
         ] {
