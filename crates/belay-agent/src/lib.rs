@@ -8,13 +8,16 @@ pub mod bound;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod daemon;
 pub mod durable;
 pub mod enc;
 pub mod facts;
+pub mod jitter;
 pub mod kept;
 pub mod lock;
 pub mod look;
 pub mod server;
+pub mod spool;
 pub mod tell;
 pub mod words;
 
