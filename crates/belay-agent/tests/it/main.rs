@@ -1,6 +1,7 @@
 //! The host's binary as its users see it: processes, files, and a listener that plays the server.
 
 mod enc;
+mod example;
 mod exec;
 mod gate;
 mod glass;
