@@ -6,6 +6,7 @@
 //! samples of every second until it is stopped, or until [`Spec::lasts`] is over. [`story`] plays
 //! the night for which Belay exists. Everything here ends by itself.
 
+mod agents;
 mod client;
 mod fleet;
 pub mod story;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use belay_core::model::ids::HostId;
 use belay_core::model::time::Timestamp;
 
+pub use agents::Began;
 pub use stream::Streaming;
 
 use client::Client;

@@ -10,7 +10,6 @@ pub mod host;
 pub mod mask;
 pub mod puppet;
 pub mod redact;
-pub mod sha256;
 
 pub use host::{HostTool, all_host_tools, host_tool_by_name};
 

@@ -83,6 +83,7 @@ fn puppet_obeys_our_lock_and_shows_its_message_and_a_rehearsal_goes_past_it() {
         ticket: None,
         placed: now,
         until: now + Span::from_min(60),
+        imports: None,
     };
     let lock = Puppet.write_lock(std::slice::from_ref(&hold), now);
     fs::write(&lab.places.lock, &lock).unwrap();

@@ -227,7 +227,7 @@ mod tests {
     fn hold(number: u64) -> HoldOrder {
         let at = Timestamp::from_ms(0);
         let text = || "x".to_owned();
-        HoldOrder { id: HoldId(number), owner: text(), reason: text(), contact: text(), ticket: None, placed: at, until: at }
+        HoldOrder { id: HoldId(number), owner: text(), reason: text(), contact: text(), ticket: None, placed: at, until: at, imports: None }
     }
 
     fn policy(incarnation: u64, seq: u64, holds: &[u64]) -> HostPolicy {

@@ -27,6 +27,9 @@ pub struct HoldBody {
     pub placed_ms: i64,
     /// Until when. It goes on after that, until the server hands it over.
     pub until_ms: i64,
+    /// The foreign lock it was made of, by what it says: that one may be replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imports: Option<String>,
 }
 
 impl From<&HoldOrder> for HoldBody {
@@ -39,6 +42,7 @@ impl From<&HoldOrder> for HoldBody {
             ticket: hold.ticket.clone(),
             placed_ms: hold.placed.ms(),
             until_ms: hold.until.ms(),
+            imports: hold.imports.clone(),
         }
     }
 }
@@ -57,6 +61,7 @@ impl HoldBody {
             ticket: self.ticket.as_deref().map(|ticket| said(format!("{at}/ticket"), ticket)).transpose()?,
             placed: Timestamp::from_ms(self.placed_ms),
             until: Timestamp::from_ms(self.until_ms),
+            imports: self.imports.as_deref().map(|imports| said(format!("{at}/imports"), imports)).transpose()?,
         })
     }
 }

@@ -39,8 +39,8 @@ fn stand() -> impl Strategy<Value = Stand> {
 }
 
 prop_compose! {
-    fn hold()(id in any::<u64>(), (owner, reason, contact) in (text(), text(), text()), ticket in option::of(text()), placed in at(), until in at()) -> HoldOrder {
-        HoldOrder { id: HoldId(id), owner, reason, contact, ticket, placed, until }
+    fn hold()(id in any::<u64>(), (owner, reason, contact) in (text(), text(), text()), ticket in option::of(text()), imports in option::of(text()), placed in at(), until in at()) -> HoldOrder {
+        HoldOrder { id: HoldId(id), owner, reason, contact, ticket, placed, until, imports }
     }
 }
 

@@ -66,7 +66,8 @@ pub fn gate(rules: &Rules<'_>, known: &dyn Fn(&ItemKey, &Content) -> Known, offe
     }
 }
 
-/// What a host answers by itself from its last-known-good policy. `release` is the one read on the
+/// What a host answers by itself from its last-known-good policy. Holds whose lock was removed twice by
+/// hand are not fought for here either: the caller leaves them out ([`HostPolicy::without_holds`]). `release` is the one read on the
 /// host now; where the policy was made for another, nothing is known of items.
 pub fn gate_by(
     policy: &HostPolicy,

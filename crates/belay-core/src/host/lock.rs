@@ -92,6 +92,7 @@ pub fn reconcile(memory: &Memory, found: &Found, holds: &[HoldOrder], now: Times
     // What is not wanted any more is not worth remembering; a new hold is fought for afresh.
     memory.yielded.retain(|hold| wanted.contains(hold));
     match found {
+        Found::Foreign { message, .. } if holds.iter().any(|hold| hold.imports.as_ref() == Some(message)) => write(memory, wanted, None),
         Found::Foreign { message, since } => {
             memory.wrote.clear();
             memory.writing = false;
@@ -160,6 +161,7 @@ mod tests {
             ticket: None,
             placed: Timestamp::from_ms(0),
             until: Timestamp::from_ms(10_000_000),
+            imports: None,
         }
     }
 
@@ -218,6 +220,15 @@ mod tests {
         assert_eq!(reconcile(&standing(&[1]), &Found::Ours(ids(&[1])), &[], at(0)).act, Act::Remove);
         let gone = reconcile(&standing(&[1]), &Found::Absent, &[], at(0));
         assert_eq!((gone.act, gone.event), (Act::Leave, None), "what is not wanted any more was not broken");
+    }
+
+    #[test]
+    fn a_foreign_lock_that_was_imported_is_replaced_by_ours_and_no_other_is() {
+        let foreign = |message: &str| Found::Foreign { message: message.to_owned(), since: None };
+        let imported = HoldOrder { imports: Some("bob: upgrade".to_owned()), ..hold(1) };
+        let step = reconcile(&Memory::default(), &foreign("bob: upgrade"), std::slice::from_ref(&imported), at(0));
+        assert_eq!((step.act, step.event), (Act::Write(ids(&[1])), None));
+        assert_eq!(reconcile(&Memory::default(), &foreign("carol"), &[imported], at(0)).act, Act::Leave);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The policy of one host: all it has to know to go on by itself while the server is away. The
 //! last one it got is kept in a file, its *last-known-good*.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::gate::{Enforce, HoldOrder, Known};
-use crate::model::ids::{ClassName, Environment, HostId, Release, RevertId};
+use crate::model::ids::{ClassName, Environment, HoldId, HostId, Release, RevertId};
 use crate::model::item::{Content, ItemKey};
 use crate::model::time::{Span, Timestamp};
 
@@ -112,6 +112,13 @@ impl HostPolicy {
     /// Whether a policy that came may take this one's place.
     pub fn yields_to(&self, other: &Self) -> bool {
         other.host == self.host && other.stand >= self.stand
+    }
+
+    /// The same without these holds.
+    #[must_use]
+    pub fn without_holds(mut self, yielded: &BTreeSet<HoldId>) -> Self {
+        self.holds.retain(|hold| !yielded.contains(&hold.id));
+        self
     }
 
     /// What is known of a content, for the release the policy is made for.

@@ -97,6 +97,8 @@ pub struct HoldOrder {
     pub placed: Timestamp,
     /// Until when. It goes on after that, until the server hands it over.
     pub until: Timestamp,
+    /// The foreign lock it was made of, by what it says: that one may be replaced.
+    pub imports: Option<String>,
 }
 
 impl HoldOrder {

@@ -49,6 +49,8 @@ pub struct Hold {
     pub handed_over: BTreeSet<HostId>,
     /// After its expiry: what the rehearsal of a host would change that is not accepted, shortened.
     pub would_change: BTreeMap<HostId, Vec<String>>,
+    /// What the foreign lock says that it was made of, where it was imported.
+    pub imports: Option<String>,
     /// Who ended it, once it is ended.
     pub end: Option<HoldEnd>,
 }

@@ -11,6 +11,7 @@ pub mod item;
 pub mod policy;
 pub mod principal;
 pub mod report;
+pub mod revert;
 pub mod run;
 pub mod signal;
 pub mod time;

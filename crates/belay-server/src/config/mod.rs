@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use belay_api::config::{Config, ConfigError, parse_many};
-use belay_core::decide::{Answer, Input};
+use belay_core::decide::Input;
 use belay_core::model::principal::Actor;
 use belay_core::model::time::Timestamp;
 use thiserror::Error;
@@ -110,10 +110,7 @@ impl Configuration {
 pub async fn load(drive: &Drive, config: Config, actor: Actor) -> Result<(), LoadError> {
     let policy = Arc::new(config.policy);
     match drive.decide(Input::Policy { policy, actor }, Keep::default()).await? {
-        Answer::Done | Answer::Run { .. } => Ok(()),
-        Answer::Forbidden(text) | Answer::NotFound(text) | Answer::Unprocessable(text) | Answer::Conflict(text) => {
-            Err(LoadError::Refused(text))
-        }
+        answer => answer.refusal().map_or(Ok(()), |text| Err(LoadError::Refused(text.to_owned()))),
     }
 }
 

@@ -82,6 +82,7 @@ mod tests {
             ticket: Some("OPS-7".to_owned()),
             placed: Timestamp::from_ms(0),
             until: Timestamp::from_ms(0) + Span::from_min(60),
+            imports: None,
         }
     }
 

@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::Resource;
 use crate::tools::puppet::items::is_checksum;
-use crate::tools::sha256;
 
 /// What is desired of a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +131,7 @@ fn content(resource: &Resource, source: Option<&str>) -> Desired {
     };
     // The default of Puppet 7 and later; others are rare and not computed.
     let is_default = resource.get("checksum").is_none_or(|kind| kind.as_str() == Some("sha256"));
-    let sum = |bytes: &[u8]| if is_default { Desired::Text(format!("{{sha256}}{}", sha256::hex(bytes))) } else { Desired::Opaque };
+    let sum = |bytes: &[u8]| if is_default { Desired::Text(format!("{{sha256}}{}", hex(bytes))) } else { Desired::Opaque };
     match given {
         _ if resource.sensitive_parameters.contains("content") => Desired::Opaque,
         // Deprecated, and still so: a checksum stands for what the backups hold under it.
@@ -174,4 +173,10 @@ fn account(resource: &Resource, name: &str) -> Desired {
         Desired::Text(text) if text.bytes().all(|b| b.is_ascii_digit()) => Desired::Opaque,
         other => other,
     }
+}
+
+/// SHA-256 (FIPS 180-4) in hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
