@@ -116,7 +116,7 @@ impl Case<'_> {
         match last {
             LastGood::Never => never(),
             LastGood::Good(held) => {
-                let policy = held.effective();
+                let policy = self.fought_for(held.effective());
                 let answer = self.weigh(&policy, server);
                 if server == Server::Fresh || !depends(&answer) || !self.asked_server(Some(held.policy.stand), &policy.holds, notes) {
                     return self.answered(answer, &policy, server);
@@ -137,7 +137,7 @@ impl Case<'_> {
     fn again(&self, server: Server, notes: &mut Vec<String>) -> Answered {
         match self.kept.last_good(&self.config.host, &self.host) {
             LastGood::Good(held) => {
-                let policy = held.effective();
+                let policy = self.fought_for(held.effective());
                 self.answered(self.weigh(&policy, Server::Fresh), &policy, Server::Fresh)
             }
             LastGood::Never | LastGood::Corrupt(_) => {
@@ -145,6 +145,14 @@ impl Case<'_> {
                 self.blind(server)
             }
         }
+    }
+
+    /// Holds whose lock was removed twice by hand are not fought for, here no more than there.
+    fn fought_for(&self, policy: HostPolicy) -> HostPolicy {
+        if policy.holds.is_empty() || self.host != self.config.host {
+            return policy;
+        }
+        policy.without_holds(&self.kept.notes(self.now).memory.yielded)
     }
 
     fn weigh(&self, policy: &HostPolicy, server: Server) -> GateAnswer {

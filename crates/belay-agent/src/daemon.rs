@@ -17,6 +17,7 @@ mod work;
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use belay_core::model::ids::Environment;
@@ -32,6 +33,9 @@ use bell::{Bell, Stop};
 
 /// The stack of a thread: what it does is shallow, and there are a few of them.
 const STACK: usize = 512 * 1024;
+
+/// What was begun and not ended by another process so long ago is swept away.
+const LEFT: Duration = Duration::from_secs(60);
 
 /// What the threads share.
 struct Shared {
@@ -66,6 +70,9 @@ pub fn run(config: Config) -> Result<()> {
     let only = crate::durable::guard(&kept.path("daemon")).context("only one daemon may run on a host")?;
     let bound = Bound::new(&config.tool, &config.host)?;
     let spool = Spool::open(&kept)?;
+    // In the spool only the daemon writes, and this is the only one.
+    crate::durable::sweep(&kept.path("spool"), Duration::ZERO);
+    crate::durable::sweep(&config.state_dir, LEFT);
     let stop = Stop::default();
     ends(&stop)?;
     let shared =

@@ -16,6 +16,8 @@ use crate::{clock, look};
 
 /// The longest time an answer may be kept back: what happens meanwhile is told after it.
 const WAIT_MAX: Duration = Duration::from_secs(20);
+/// The longest time before it is asked again when the answer came early and with nothing new.
+const EARLY: Duration = Duration::from_secs(4);
 /// How long an answer may take beyond that.
 const LIMIT: Duration = Duration::from_secs(10);
 /// Bounds of the time between two polls, whatever the server says.
@@ -72,11 +74,14 @@ impl Talk<'_> {
         let Some(server) = &shared.config.server else { return Ok(BETWEEN.1) };
         let told = self.told();
         let client = Client::open(server).map_err(local)?;
+        let asked = Instant::now();
         let reply = client.poll(&told.body, self.wait + LIMIT)?;
-        self.take(&reply, &told).map_err(local)?;
+        let taken = self.take(&reply, &told).map_err(local)?;
+        let waited = asked.elapsed() >= self.wait / 2;
         self.wait = length(reply.wait).min(WAIT_MAX);
         if !self.wait.is_zero() && told.have.is_some() {
-            return Ok(BETWEEN.0);
+            // What was decided may not concern this host: then it does not ask again at once.
+            return Ok(if waited || taken == Taken::New { BETWEEN.0 } else { up_to(EARLY) + BETWEEN.0 });
         }
         // Half of it for certain, the rest by chance: hosts that came together do not stay together.
         let after = length(reply.poll_after).clamp(BETWEEN.0, BETWEEN.1);
@@ -117,7 +122,7 @@ impl Talk<'_> {
         Told { body, have: poll.have, orphans: held.is_some_and(|held| !held.orphans.is_empty()) }
     }
 
-    fn take(&self, reply: &Reply, told: &Told) -> anyhow::Result<()> {
+    fn take(&self, reply: &Reply, told: &Told) -> anyhow::Result<Taken> {
         let shared = self.shared;
         let guard = shared.kept.guard()?;
         let taken = shared.kept.take(&guard, &shared.config.host, reply, told.orphans);
@@ -136,11 +141,12 @@ impl Talk<'_> {
             shared.kept.remember(&guard, &notes)?;
         }
         drop(guard);
-        if taken? == Taken::New {
+        let taken = taken?;
+        if taken == Taken::New {
             say(&format!("another policy: {}.{}", reply.stand.incarnation, reply.stand.seq));
             shared.policy.ring();
         }
-        Ok(())
+        Ok(taken)
     }
 
     fn schedule(&mut self) -> Schedule {

@@ -153,12 +153,15 @@ impl Kept {
         if told && before.as_ref().is_some_and(|before| before.policy.stand.incarnation == after.policy.stand.incarnation) {
             after.orphans.clear();
         }
-        let taken = if before.as_deref() == Some(&after) { Taken::Same } else { Taken::New };
-        if taken == Taken::New {
-            durable::write(&self.policy_path(None), &bytes_of(&after)?, 0o644, Sync::Yes)?;
+        let news = before.as_deref().map_or(News::All, |before| news(before, &after));
+        match news {
+            News::Nothing => {}
+            // After a loss of power it may stand where it stood before: that opens nothing.
+            News::Stand => durable::write(&self.policy_path(None), &bytes_of(&after)?, 0o644, Sync::No)?,
+            News::All => durable::write(&self.policy_path(None), &bytes_of(&after)?, 0o644, Sync::Yes)?,
         }
         self.save("contact.json", &contact(&after, reply), Sync::No)?;
-        Ok(taken)
+        Ok(if news == News::All { Taken::New } else { Taken::Same })
     }
 
     /// Keeps the policy of another host that this one answers for.
@@ -170,6 +173,27 @@ impl Kept {
         durable::folder(&self.path("policies"), 0o755)?;
         durable::write(&path, &bytes_of(&Held { policy: policy.clone(), orphans: Vec::new() })?, 0o644, Sync::Yes)
     }
+}
+
+/// How a policy differs from the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    /// Not at all; that it was given again later says nothing.
+    Nothing,
+    /// Something was decided that does not concern this host.
+    Stand,
+    /// In what it says.
+    All,
+}
+
+fn news(before: &Held, after: &Held) -> News {
+    let mut given_later = before.clone();
+    given_later.policy.issued = after.policy.issued;
+    if given_later == *after {
+        return News::Nothing;
+    }
+    given_later.policy.stand = after.policy.stand;
+    if given_later == *after { News::Stand } else { News::All }
 }
 
 /// The holds that a server of a new incarnation does not mention: it may have lost them.
@@ -227,7 +251,7 @@ mod tests {
     fn hold(number: u64) -> HoldOrder {
         let at = Timestamp::from_ms(0);
         let text = || "x".to_owned();
-        HoldOrder { id: HoldId(number), owner: text(), reason: text(), contact: text(), ticket: None, placed: at, until: at, imports: None }
+        HoldOrder { id: HoldId(number), owner: text(), reason: text(), contact: text(), ticket: None, imports: None, placed: at, until: at }
     }
 
     fn policy(incarnation: u64, seq: u64, holds: &[u64]) -> HostPolicy {

@@ -144,6 +144,7 @@ pub fn hold(number: u64) -> HoldOrder {
         reason: "release 142 needs new files".to_owned(),
         contact: "alice, room 4".to_owned(),
         ticket: None,
+        imports: None,
         placed: Timestamp::from_ms(0),
         until: Timestamp::from_ms(4_000_000_000_000),
     }

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use belay_core::model::gate::{Enforce, Known};
+use belay_core::model::gate::Enforce;
 
-use crate::lab::{Lab, catalog, policy};
+use crate::lab::{Lab, policy};
 use crate::server::{Server, until};
 
 fn write(lab: &Lab, text: &str) {
@@ -15,7 +15,8 @@ fn write(lab: &Lab, text: &str) {
 }
 
 fn spooled(lab: &Lab) -> usize {
-    std::fs::read_dir(lab.path("state/spool")).map_or(0, |files| files.filter(|file| file.as_ref().unwrap().path().is_file()).count())
+    let is_report = |file: std::io::Result<std::fs::DirEntry>| file.unwrap().file_name().to_string_lossy().ends_with(".report");
+    std::fs::read_dir(lab.path("state/spool")).map_or(0, |files| files.filter_map(|file| is_report(file).then_some(())).count())
 }
 
 fn taken(server: &Server) -> Vec<String> {
@@ -85,5 +86,4 @@ fn the_catalog_a_run_applied_is_what_the_next_one_is_compared_with() {
     let (code, said) = lab.says(&["gate", "--catalog", &lab.path("tool/catalog").display().to_string(), "-o", "json"]);
     assert_eq!(code, 0, "{said}");
     assert!(!lab.kept().applied().unwrap().items.is_empty());
-    _ = (catalog("r142", "x"), Known::Accepted);
 }
