@@ -16,7 +16,7 @@ use belay_core::model::ids::{Environment, HostId, Release};
 use belay_core::model::time::{Span, Timestamp};
 
 use crate::bound::Bound;
-use crate::clock::{self, Moment};
+use crate::clock;
 use crate::config::Config;
 use crate::kept::{Kept, LastGood};
 use crate::server::Client;
@@ -112,13 +112,14 @@ pub fn ask(config: &Config, kept: &Kept, bound: &Bound, question: &Question) -> 
 impl Case<'_> {
     fn answer(&self, notes: &mut Vec<String>) -> Answered {
         let last = self.kept.last_good(&self.config.host, &self.host);
-        let server = self.kept.contact().map_or(Server::Away(Span::ZERO), |contact| contact.server(&Moment::now()));
+        let server = self.kept.server();
         match last {
             LastGood::Never => never(),
             LastGood::Good(held) => {
-                let policy = self.fought_for(held.effective());
+                let stand = held.policy.stand;
+                let policy = self.fought_for(held.into_effective());
                 let answer = self.weigh(&policy, server);
-                if server == Server::Fresh || !depends(&answer) || !self.asked_server(Some(held.policy.stand), &policy.holds, notes) {
+                if server == Server::Fresh || !depends(&answer) || !self.asked_server(Some(stand), &policy.holds, notes) {
                     return self.answered(answer, &policy, server);
                 }
                 self.again(server, notes)
@@ -137,7 +138,7 @@ impl Case<'_> {
     fn again(&self, server: Server, notes: &mut Vec<String>) -> Answered {
         match self.kept.last_good(&self.config.host, &self.host) {
             LastGood::Good(held) => {
-                let policy = self.fought_for(held.effective());
+                let policy = self.fought_for(held.into_effective());
                 self.answered(self.weigh(&policy, Server::Fresh), &policy, Server::Fresh)
             }
             LastGood::Never | LastGood::Corrupt(_) => {

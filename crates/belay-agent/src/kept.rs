@@ -126,6 +126,8 @@ impl Kept {
     /// # Errors
     /// It cannot be written.
     pub fn note_asked(&self, asked: &Asked) -> Result<()> {
+        // Some file systems write at once what takes the place of another file: milliseconds for each run.
+        _ = std::fs::remove_file(self.path("asked.json"));
         self.save("asked.json", &AskedBody::from(asked), Sync::No)
     }
 

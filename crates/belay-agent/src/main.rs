@@ -53,8 +53,8 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let done = match args.command {
         Command::Run => cmd::run(&args.config),
-        Command::Gate(gate) => return cmd::gate::gate(args.config, gate),
-        Command::Exec(exec) => return cmd::gate::exec(args.config, exec),
+        Command::Gate(gate) => return cmd::gate::gate(&args.config, &gate),
+        Command::Exec(exec) => return cmd::gate::exec(&args.config, &exec),
         Command::Enc { host } => cmd::enc(&args.config, &host),
         Command::BreakGlass(glass) => cmd::glass::break_glass(&args.config, &glass),
         Command::Release { command } => cmd::glass::release(&args.config, &command),

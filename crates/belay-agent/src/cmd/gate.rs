@@ -2,9 +2,9 @@
 //! 255, and it comes within a time of its own: a timer takes 255 or silence for a failed unit.
 
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::sync::mpsc::sync_channel;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -63,20 +63,20 @@ pub struct ExecArgs {
 }
 
 /// Asks the gate.
-pub fn gate(config: PathBuf, args: GateArgs) -> ExitCode {
-    let question = match question(&args) {
+pub fn gate(config: &Path, args: &GateArgs) -> ExitCode {
+    let question = match question(args) {
         Ok(question) => question,
         Err(why) => return closed(&format!("{why:#}")),
     };
-    let answered = within(config, question, Duration::from_millis(args.deadline_ms));
+    let answered = within(config, &question, Duration::from_millis(args.deadline_ms), args.output);
     print(&answered, args.output);
     if answered.code == GO && !args.then.is_empty() { become_it(&args.then) } else { ExitCode::from(answered.code) }
 }
 
 /// Asks the gate, then becomes the command.
-pub fn exec(config: PathBuf, args: ExecArgs) -> ExitCode {
+pub fn exec(config: &Path, args: &ExecArgs) -> ExitCode {
     let question = Question { argv: args.argv.clone(), ..Question::default() };
-    let answered = within(config, question, Duration::from_millis(DEADLINE_MS));
+    let answered = within(config, &question, Duration::from_millis(DEADLINE_MS), Output::Text);
     if answered.code != GO {
         print(&answered, Output::Text);
         return ExitCode::from(answered.code);
@@ -94,25 +94,33 @@ fn question(args: &GateArgs) -> Result<Question> {
     Ok(Question { host, noop: args.noop, environment, catalog: args.catalog.clone(), argv: Vec::new() })
 }
 
-/// The answer, or that there is none in time.
-fn within(config: PathBuf, question: Question, deadline: Duration) -> Answered {
-    let (give, take) = sync_channel(1);
-    let asking = std::thread::Builder::new().name("gate".to_owned());
-    let asked = asking.spawn(move || {
-        _ = give.send(answer(&config, &question));
+/// The answer; when there is none in time, the process ends by itself, and says so.
+///
+/// The work is done on the first thread: the allocator grows the heap of any other a page at a time,
+/// which costs more than the whole answer.
+fn within(config: &Path, question: &Question, deadline: Duration, output: Output) -> Answered {
+    static DECIDED: AtomicBool = AtomicBool::new(false);
+    let watching = std::thread::Builder::new().name("deadline".to_owned()).stack_size(256 * 1024);
+    let watched = watching.spawn(move || {
+        std::thread::sleep(deadline);
+        if !DECIDED.swap(true, Ordering::SeqCst) {
+            let late = no(&format!("no answer within {deadline:?}"));
+            print(&late, output);
+            std::process::exit(i32::from(late.code));
+        }
     });
-    let answered = match asked {
-        Ok(_) => take.recv_timeout(deadline).ok(),
-        Err(_) => None,
+    let answered = match watched {
+        Ok(_) => answer(config, question).unwrap_or_else(|why| no(&format!("{why:#}"))),
+        Err(why) => no(&format!("no thread can be started: {why}")),
     };
-    match answered {
-        Some(Ok(answered)) => answered,
-        Some(Err(why)) => no(&format!("{why:#}")),
-        None => no(&format!("no answer within {deadline:?}")),
+    if DECIDED.swap(true, Ordering::SeqCst) {
+        // It was late, and the other thread ends the process.
+        std::thread::sleep(Duration::from_secs(1));
     }
+    answered
 }
 
-fn answer(config: &std::path::Path, question: &Question) -> Result<Answered> {
+fn answer(config: &Path, question: &Question) -> Result<Answered> {
     let config = Config::load(config, None)?;
     let kept = Kept::new(&config.state_dir);
     let bound = Bound::new(&config.tool, &config.host)?;

@@ -43,8 +43,13 @@ pub struct Held {
 impl Held {
     /// The policy with all holds that stand.
     pub fn effective(&self) -> HostPolicy {
-        let mut policy = self.policy.clone();
-        policy.holds.extend(self.orphans.iter().cloned());
+        self.clone().into_effective()
+    }
+
+    /// The same, without keeping the rest.
+    pub fn into_effective(self) -> HostPolicy {
+        let mut policy = self.policy;
+        policy.holds.extend(self.orphans);
         policy
     }
 }
@@ -122,6 +127,19 @@ impl Kept {
     /// When the server was last heard of.
     pub fn contact(&self) -> Option<Contact> {
         self.load("contact.json").ok()?
+    }
+
+    /// Whether the server counts as away. Where it is not known when it was last heard of, it is so long
+    /// as the policy is old: what is closed for that must not stay closed for ever.
+    pub fn server(&self) -> Server {
+        match self.contact() {
+            Some(contact) => contact.server(&Moment::now()),
+            None => {
+                let written = self.path("policy.json").metadata().and_then(|about| about.modified());
+                let passed = written.ok().and_then(|written| written.elapsed().ok()).unwrap_or_default();
+                Server::Away(Span::from_ms(i64::try_from(passed.as_millis()).unwrap_or(i64::MAX)))
+            }
+        }
     }
 
     /// How long content unknown here stays closed, as the server last said it.
@@ -335,5 +353,17 @@ mod tests {
         assert!(kept.take(&guard, &host(), &reply(&policy(1, 4, &[]), false), false).is_err(), "still no lower one");
         kept.take(&guard, &host(), &reply(&policy(1, 5, &[1]), false), false).unwrap();
         assert_eq!(holds(&kept), [1]);
+    }
+
+    #[test]
+    fn without_a_memory_of_the_server_it_is_away_for_as_long_as_the_policy_is_old() {
+        let dir = tempfile::tempdir().unwrap();
+        let kept = Kept::new(dir.path());
+        kept.take(&kept.guard().unwrap(), &host(), &reply(&policy(1, 5, &[]), false), false).unwrap();
+        assert_eq!(kept.server(), Server::Fresh);
+        std::fs::write(kept.path("contact.json"), "").unwrap();
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3_600);
+        std::fs::File::options().write(true).open(kept.path("policy.json")).unwrap().set_modified(old).unwrap();
+        assert!(matches!(kept.server(), Server::Away(since) if since >= Span::from_min(60)));
     }
 }
