@@ -12,6 +12,9 @@ use anyhow::{Context, Result, bail};
 /// How long another process of ours may be waited for.
 const GUARD_WAIT: Duration = Duration::from_secs(2);
 
+/// How a file ends that is not in its place yet.
+const PART: &str = ".part";
+
 /// Whether a file has to be on the disk before the caller goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sync {
@@ -135,8 +138,22 @@ fn beside(path: &Path) -> Result<PathBuf> {
     let name = path.file_name().with_context(|| format!("{} is no file's name", path.display()))?;
     let mut hidden = OsString::from(".");
     hidden.push(name);
-    hidden.push(format!(".{}-{:?}.part", std::process::id(), std::thread::current().id()));
+    hidden.push(format!(".{}-{:?}{PART}", std::process::id(), std::thread::current().id()));
     Ok(path.with_file_name(hidden))
+}
+
+/// Removes what was begun beside its place in this folder and never moved there: the process that
+/// wrote it was ended. What is younger than `age` may still be in the making.
+pub fn sweep(folder: &Path, age: Duration) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let old = entry.metadata().and_then(|about| about.modified()).is_ok_and(|at| at.elapsed().is_ok_and(|passed| passed >= age));
+        if name.starts_with('.') && name.ends_with(PART) && old {
+            _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Only one of our processes alters the state at a time: held until dropped.
@@ -177,6 +194,18 @@ mod tests {
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
         remove(&path).unwrap();
         remove(&path).unwrap();
+    }
+
+    #[test]
+    fn what_a_process_left_behind_is_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [".a.1-ThreadId(1).part", "b.part", ".c"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        sweep(dir.path(), Duration::from_secs(60));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);
+        sweep(dir.path(), Duration::ZERO);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 
     #[test]

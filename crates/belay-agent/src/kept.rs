@@ -126,7 +126,18 @@ impl Kept {
     /// # Errors
     /// It cannot be written.
     pub fn note_asked(&self, asked: &Asked) -> Result<()> {
+        // Some file systems write at once what takes the place of another file: milliseconds for each run.
+        _ = std::fs::remove_file(self.path("asked.json"));
         self.save("asked.json", &AskedBody::from(asked), Sync::No)
+    }
+
+    /// Keeps the last lines that matched each pattern of each log, to be shown on the host.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn note_lines<T: Serialize>(&self, lines: &T) -> Result<()> {
+        let bytes = serde_json::to_vec(lines).context("lines of logs cannot be written")?;
+        durable::write(&self.path("lines.json"), &bytes, 0o600, Sync::No)
     }
 
     /// The file of another host's policy, for a host that answers for others.

@@ -34,6 +34,8 @@ pub struct Notes {
     pub left_out: u64,
     /// Reverts that were begun, so that none is done twice.
     pub begun: BTreeSet<RevertId>,
+    /// The revert that goes on.
+    pub going_on: Option<RevertId>,
     /// Results that were not acknowledged yet.
     pub results: Vec<RevertResult>,
     /// Expired holds for which a rehearsal was done.
@@ -54,6 +56,7 @@ struct File {
     events: Vec<EventBody>,
     left_out: u64,
     begun: BTreeSet<u64>,
+    going_on: Option<u64>,
     results: Vec<ResultBody>,
     rehearsed: BTreeSet<u64>,
 }
@@ -127,6 +130,7 @@ impl Notes {
             events: self.events.iter().map(EventBody::from).collect(),
             left_out: self.left_out,
             begun: self.begun.iter().map(|id| id.0).collect(),
+            going_on: self.going_on.map(|id| id.0),
             results: self.results.iter().map(ResultBody::from).collect(),
             rehearsed: holds(&self.rehearsed),
         }
@@ -143,6 +147,7 @@ impl Notes {
             events: file.events.iter().filter_map(|event| event.event("").ok()).collect(),
             left_out: file.left_out,
             begun: file.begun.iter().map(|number| RevertId(*number)).collect(),
+            going_on: file.going_on.map(RevertId),
             results: file.results.iter().filter_map(|result| result.result("").ok()).collect(),
             rehearsed: holds(&file.rehearsed),
         }

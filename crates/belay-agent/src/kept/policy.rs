@@ -43,8 +43,13 @@ pub struct Held {
 impl Held {
     /// The policy with all holds that stand.
     pub fn effective(&self) -> HostPolicy {
-        let mut policy = self.policy.clone();
-        policy.holds.extend(self.orphans.iter().cloned());
+        self.clone().into_effective()
+    }
+
+    /// The same, without keeping the rest.
+    pub fn into_effective(self) -> HostPolicy {
+        let mut policy = self.policy;
+        policy.holds.extend(self.orphans);
         policy
     }
 }
@@ -124,6 +129,19 @@ impl Kept {
         self.load("contact.json").ok()?
     }
 
+    /// Whether the server counts as away. Where it is not known when it was last heard of, it is so long
+    /// as the policy is old: what is closed for that must not stay closed for ever.
+    pub fn server(&self) -> Server {
+        match self.contact() {
+            Some(contact) => contact.server(&Moment::now()),
+            None => {
+                let written = self.path("policy.json").metadata().and_then(|about| about.modified());
+                let passed = written.ok().and_then(|written| written.elapsed().ok()).unwrap_or_default();
+                Server::Away(Span::from_ms(i64::try_from(passed.as_millis()).unwrap_or(i64::MAX)))
+            }
+        }
+    }
+
     /// How long content unknown here stays closed, as the server last said it.
     pub fn max_closed(&self) -> Span {
         self.contact().map_or(MAX_CLOSED, |contact| contact.max_closed())
@@ -153,12 +171,15 @@ impl Kept {
         if told && before.as_ref().is_some_and(|before| before.policy.stand.incarnation == after.policy.stand.incarnation) {
             after.orphans.clear();
         }
-        let taken = if before.as_deref() == Some(&after) { Taken::Same } else { Taken::New };
-        if taken == Taken::New {
-            durable::write(&self.policy_path(None), &bytes_of(&after)?, 0o644, Sync::Yes)?;
+        let news = before.as_deref().map_or(News::All, |before| news(before, &after));
+        match news {
+            News::Nothing => {}
+            // After a loss of power it may stand where it stood before: that opens nothing.
+            News::Stand => durable::write(&self.policy_path(None), &bytes_of(&after)?, 0o644, Sync::No)?,
+            News::All => durable::write(&self.policy_path(None), &bytes_of(&after)?, 0o644, Sync::Yes)?,
         }
         self.save("contact.json", &contact(&after, reply), Sync::No)?;
-        Ok(taken)
+        Ok(if news == News::All { Taken::New } else { Taken::Same })
     }
 
     /// Keeps the policy of another host that this one answers for.
@@ -170,6 +191,27 @@ impl Kept {
         durable::folder(&self.path("policies"), 0o755)?;
         durable::write(&path, &bytes_of(&Held { policy: policy.clone(), orphans: Vec::new() })?, 0o644, Sync::Yes)
     }
+}
+
+/// How a policy differs from the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    /// Not at all; that it was given again later says nothing.
+    Nothing,
+    /// Something was decided that does not concern this host.
+    Stand,
+    /// In what it says.
+    All,
+}
+
+fn news(before: &Held, after: &Held) -> News {
+    let mut given_later = before.clone();
+    given_later.policy.issued = after.policy.issued;
+    if given_later == *after {
+        return News::Nothing;
+    }
+    given_later.policy.stand = after.policy.stand;
+    if given_later == *after { News::Stand } else { News::All }
 }
 
 /// The holds that a server of a new incarnation does not mention: it may have lost them.
@@ -227,7 +269,7 @@ mod tests {
     fn hold(number: u64) -> HoldOrder {
         let at = Timestamp::from_ms(0);
         let text = || "x".to_owned();
-        HoldOrder { id: HoldId(number), owner: text(), reason: text(), contact: text(), ticket: None, placed: at, until: at, imports: None }
+        HoldOrder { id: HoldId(number), owner: text(), reason: text(), contact: text(), ticket: None, imports: None, placed: at, until: at }
     }
 
     fn policy(incarnation: u64, seq: u64, holds: &[u64]) -> HostPolicy {
@@ -311,5 +353,17 @@ mod tests {
         assert!(kept.take(&guard, &host(), &reply(&policy(1, 4, &[]), false), false).is_err(), "still no lower one");
         kept.take(&guard, &host(), &reply(&policy(1, 5, &[1]), false), false).unwrap();
         assert_eq!(holds(&kept), [1]);
+    }
+
+    #[test]
+    fn without_a_memory_of_the_server_it_is_away_for_as_long_as_the_policy_is_old() {
+        let dir = tempfile::tempdir().unwrap();
+        let kept = Kept::new(dir.path());
+        kept.take(&kept.guard().unwrap(), &host(), &reply(&policy(1, 5, &[]), false), false).unwrap();
+        assert_eq!(kept.server(), Server::Fresh);
+        std::fs::write(kept.path("contact.json"), "").unwrap();
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3_600);
+        std::fs::File::options().write(true).open(kept.path("policy.json")).unwrap().set_modified(old).unwrap();
+        assert!(matches!(kept.server(), Server::Away(since) if since >= Span::from_min(60)));
     }
 }
