@@ -12,6 +12,7 @@ mod server;
 mod signal;
 mod source;
 mod table;
+mod waves;
 mod words;
 
 use belay_core::model::policy::Policy;

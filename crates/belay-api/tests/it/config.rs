@@ -127,13 +127,11 @@ fn every_mistake_is_reported_at_once_in_the_order_of_the_text() {
 
 #[test]
 fn what_is_not_built_is_refused_by_name() {
-    for line in ["waves = [1, \"5%\"]", "revert = \"ask\"", "on_inconclusive = \"next\"", "timezone = \"UTC\""] {
+    for line in ["revert = \"ask\"", "timezone = \"UTC\"", "windows = [\"Mon-Thu 08:00-16:00\"]"] {
         let key = line.split(' ').next().unwrap();
         let expected = format!("belay.toml:4:1: error: `class.{key}` is not built yet\n  help: leave it out");
         assert_eq!(class(line), expected);
     }
-    let waves = class("enforce = \"waves\"");
-    assert!(waves.starts_with("belay.toml:4:11: error: `enforce = \"waves\"` is not built yet: no wave would ever open"), "{waves}");
     for way in ["file = \"/etc/release\"", "command = \"app --version\""] {
         let said = class(&format!("release = {{ {way} }}"));
         assert!(said.contains("a server must not name files or commands of hosts"), "{said}");
@@ -155,7 +153,24 @@ fn how_far_the_gate_goes_is_configured_and_what_cannot_work_is_refused() {
         (Enforce::ReleaseMatch, Span::from_min(120), Some(Span::from_min(65)))
     );
     assert!(class("enforce = \"release-match\"").contains("there is nothing that could match"));
-    assert!(class("enforce = \"on\"").contains("known here: off, release-match, rejected"));
+    assert!(class("enforce = \"on\"").contains("known here: off, release-match, rejected, waves"));
+}
+
+#[test]
+fn waves_are_sizes_that_the_gate_keeps() {
+    use belay_core::model::policy::WaveSize::{Hosts, Percent};
+    let read = |lines: &str| config::parse("x", &format!("{WEB}{lines}\n")).map(|config| config.policy.classes[0].clone());
+    let waves = "waves = [1, \"5%\", \"100%\"]\ncanaries = [\"web01\"]\nspread = \"dc\"\non_inconclusive = \"hold\"\n\
+        branches = { stable = \"production\", candidate = \"next\" }";
+    let known = read(&format!("enforce = \"waves\"\n{waves}")).unwrap();
+    assert_eq!((known.enforce, known.waves), (Enforce::Waves, vec![Hosts(1), Percent(5), Percent(100)]));
+    assert_eq!((known.spread.as_deref(), known.branches.unwrap().candidate.to_string().as_str()), (Some("dc"), "next"));
+    assert!(class("enforce = \"waves\"").contains("there is nothing to wait for"));
+    assert!(class("waves = [1]").contains("does not keep them"));
+    for bad in ["0", "\"101%\"", "\"all\"", "-1"] {
+        let errors = read(&format!("enforce = \"waves\"\nwaves = [{bad}]")).unwrap_err();
+        assert!(errors.iter().any(|error| error.text.contains("is no size of a wave")), "{bad}: {errors:#?}");
+    }
 }
 
 #[test]

@@ -10,3 +10,4 @@ mod lab;
 mod night;
 mod notify;
 mod snapshots;
+mod waves;
