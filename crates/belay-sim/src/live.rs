@@ -135,6 +135,12 @@ impl LiveFleet {
         self.with(flows)
     }
 
+    /// Hosts to which the schedule brought the older release's files, and when each one's gate was
+    /// asked.
+    pub fn came_back(&self) -> Vec<(HostId, Timestamp)> {
+        self.with(|stage| stage.came_back.clone())
+    }
+
     /// Does something with the stage. What is done there is short and never waits.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Stage) -> R) -> R {
         work(&mut self.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner))

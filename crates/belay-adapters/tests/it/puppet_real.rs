@@ -15,7 +15,6 @@ use std::process::Command;
 use belay_adapters::tools::HostTool;
 use belay_adapters::tools::host::{Ended, Places};
 use belay_adapters::tools::puppet::Puppet;
-use belay_adapters::tools::sha256;
 use belay_core::host::lock::Found;
 use belay_core::model::gate::HoldOrder;
 use belay_core::model::ids::{HoldId, HostId};
@@ -117,9 +116,15 @@ fn puppet_brings_a_file_back_by_our_command_line() {
     let backups = lab.places.backups.to_str().unwrap();
     let backup = ["puppet", "filebucket", "backup", "--local", "--bucket", backups, path].map(str::to_owned);
     let (said, _) = lab.run(&backup);
-    let sum = sha256::hex(b"release 142\n");
+    let sum = hex(b"release 142\n");
     assert!(said.contains(&sum), "{said}");
     fs::write(&file, "release 141\n").unwrap();
     let (said, ended) = lab.run(&Puppet.restore(path, &format!("{{sha256}}{sum}"), &lab.places).unwrap());
     assert_eq!((fs::read_to_string(&file).unwrap().as_str(), ended), ("release 142\n", Ended::Unchanged), "{said}");
+}
+
+/// SHA-256 in hexadecimal digits, as the tool names its backups.
+fn hex(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

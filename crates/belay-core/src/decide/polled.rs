@@ -180,13 +180,15 @@ fn tell_of_glass(draft: &mut Draft<'_>, host: &HostId) {
 fn broken(draft: &mut Draft<'_>, touched: &mut Touched, host: &HostId, id: HoldId, at: Timestamp, put_back: bool) {
     let known = touched.get(&id).map(|(hold, _)| hold).or_else(|| draft.state.holds.get(&id));
     let Some(known) = known.filter(|hold| hold.stands()) else { return };
+    // The first hand is told at once, and so is the first that is not fought; more of the same are gathered.
+    let pace = if known.broken.values().any(|broken| broken.put_back == put_back) { Pace::Gathered } else { Pace::AtOnce };
     let mut hold = known.clone();
     let times = hold.broken.get(host).map_or(0, |before| before.times) + 1;
     hold.broken.insert(host.clone(), Broken { at, times, put_back, by: None });
     let then = if put_back { "it was put back" } else { "again, and is not fought for any more" };
     touched.insert(id, (hold.clone(), format!("{id} was broken by hand on {host}: {then}")));
     let classes = holds::classes_of(draft.state, &hold);
-    notify::tell_of(draft, &Subject::Hold(id), &classes, Pace::AtOnce);
+    notify::tell_of(draft, &Subject::Hold(id), &classes, pace);
 }
 
 /// What is new about the lock, apart from events.

@@ -20,7 +20,7 @@ pub fn reason(why: &Why, now: Timestamp) -> String {
         Why::ReleaseMismatch { environment, release, due } => {
             format!("environment {environment} does not belong to release {release}, which needs {due}")
         }
-        Why::Rejected { change, items } => format!("{} was rejected for this class and release ({change})", named(items)),
+        Why::Rejected { change, items } => format!("rejected for this class and release by {change}: {}", named(items)),
         Why::WaveNotOpen { items, change } => {
             let trial = change.map(|change| format!(", on trial in {change}")).unwrap_or_default();
             format!("{items} contents are not accepted yet{trial}, and the wave of this host has not come")
@@ -35,11 +35,13 @@ pub fn reason(why: &Why, now: Timestamp) -> String {
     }
 }
 
+/// The items, what a tool sets before what only stands for something.
 fn named(items: &[ItemKey]) -> String {
-    match items {
-        [] => "content".to_owned(),
-        [one] => one.to_string(),
-        [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+    let first = items.iter().min_by_key(|item| item.stands_for_something());
+    match (first, items.len()) {
+        (None, _) => "its content".to_owned(),
+        (Some(one), 1) => one.to_string(),
+        (Some(first), more) => format!("{first} and {} more", more - 1),
     }
 }
 

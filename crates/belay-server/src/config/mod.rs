@@ -109,9 +109,8 @@ impl Configuration {
 /// When the drive does not take it.
 pub async fn load(drive: &Drive, config: Config, actor: Actor) -> Result<(), LoadError> {
     let policy = Arc::new(config.policy);
-    match drive.decide(Input::Policy { policy, actor }, Keep::default()).await? {
-        answer => answer.refusal().map_or(Ok(()), |text| Err(LoadError::Refused(text.to_owned()))),
-    }
+    let answer = drive.decide(Input::Policy { policy, actor }, Keep::default()).await?;
+    answer.refusal().map_or(Ok(()), |text| Err(LoadError::Refused(text.to_owned())))
 }
 
 /// Reads a file and its drop-ins (`FILE.d/*.toml`, in the order of their names). No file at all is

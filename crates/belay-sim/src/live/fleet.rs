@@ -31,6 +31,8 @@ pub(crate) struct Stage {
     pub(crate) sent: Sent,
     /// Samples up to this time were sent.
     pub(crate) streamed: Timestamp,
+    /// Hosts to which the schedule brought the older release's files, and when the gate was asked.
+    pub(super) came_back: Vec<(HostId, Timestamp)>,
     /// What the agents of the hosts keep.
     pub(super) machines: super::agents::Machines,
     /// Samples from this time on are made.
@@ -50,7 +52,7 @@ impl Stage {
             host.took = span(spec.run_takes);
             fleet.add(host, begun - Span::from_min(1));
         }
-        Self { fleet, signals, sent: Sent::default(), streamed: begun, machines: Default::default(), begun }
+        Self { fleet, signals, sent: Sent::default(), streamed: begun, came_back: Vec::new(), machines: Default::default(), begun }
     }
 
     /// The series of `(from, to]`, and how many samples they hold.
