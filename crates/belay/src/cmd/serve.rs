@@ -164,7 +164,8 @@ fn introduction(secrets: &[FirstSecret], scheme: &str, address: SocketAddr, pain
     ));
     if scheme == "https" {
         text.push_str(&format!(
-            "\nIn both, put a name of the certificate in the place of {address}. BELAY_CA=FILE (--ca) names who signed it, where that is\nno authority of the web.\n"
+            "\nIn both, put a name of the certificate in the place of {}. BELAY_CA=FILE (--ca) names who signed it, where that is\nno authority of the web.\n",
+            address.ip()
         ));
     }
     text
