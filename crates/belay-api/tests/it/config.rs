@@ -73,11 +73,12 @@ fn nothing_at_all_is_the_configuration_that_only_observes() {
 fn the_text_of_a_policy_gives_the_same_policy_also_with_drop_ins() {
     let drop_in = "[server]\nstate_dir = \"/srv/belay\"\n[[class]]\nname = \"db\"\nhosts = \"db*\"\nkin = \"web\"";
     let other = "[[signal]]\nname = \"load\"\nclass = \"db\"\nkind = \"gauge\"\nselect = \"load1\"\n";
-    let first =
-        "[server]\nlisten = \"[::1]:7878\"\npublic_url = \"http://belay/\"\n[[class]]\nname = \"web\"\nfacts = { role = \"web\" }\n";
+    let first = "[server]\nlisten = \"[::1]:7878\"\ncertificate = \"/etc/belay.pem\"\npublic_url = \"http://belay/\"\n\
+                 [[class]]\nname = \"web\"\nfacts = { role = \"web\" }\n";
     let files = [("belay.toml", first), ("10-db.toml", drop_in), ("20-signals.toml", other)];
     let config = config::parse_many(&files).unwrap();
     assert_eq!(config.policy.public_url.as_deref(), Some("http://belay"));
+    assert_eq!(config.server.certificate.as_deref(), Some("/etc/belay.pem"));
     assert_eq!(config.policy.classes.len(), 2);
     assert_eq!(config::parse("recorded", &config.policy.text).unwrap(), config);
     assert_eq!(config::parse_many(&[("a", &config.policy.text), ("b", "")]).unwrap().policy.signals, config.policy.signals);
