@@ -11,8 +11,8 @@ const KILLS: &[&str] = &["test", "--locked", "-p", "belay", "--test", "it", "kil
 const KILL_CYCLES: (&str, &str) = ("BELAY_KILL_CYCLES", "1000");
 
 pub fn run(root: &Path) -> anyhow::Result<ExitCode> {
-    let seeds = seeds(root, SEEDS)?;
-    let catch = seeds(root, CATCH)?;
+    let seeds = play(root, SEEDS)?;
+    let catch = play(root, CATCH)?;
     let kills = kills(root)?;
     println!();
     println!("seeds  {}", seeds.line());
@@ -32,7 +32,7 @@ impl Outcome {
     }
 }
 
-fn seeds(root: &Path, command: &[&str]) -> anyhow::Result<Outcome> {
+fn play(root: &Path, command: &[&str]) -> anyhow::Result<Outcome> {
     println!("== cargo {}", command.join(" "));
     let mut last = String::new();
     let status = child::stream(&mut child::cargo(root, command), |line| {
