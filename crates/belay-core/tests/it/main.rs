@@ -7,3 +7,4 @@ mod lab;
 mod night;
 mod notify;
 mod snapshots;
+mod standstill;

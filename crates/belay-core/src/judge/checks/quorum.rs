@@ -25,6 +25,8 @@ pub(super) type Question<'q> = dyn Fn(&Row, usize) -> Option<Option<Shown>> + 'q
 pub(super) struct Inquiry<'q> {
     pub(super) check: Check,
     pub(super) question: &'q Question<'q>,
+    /// Whether a single value is bad by itself, where one can say so.
+    pub(super) bad: Option<&'q dyn Fn(f64) -> bool>,
     /// The verb for what hosts show: `stopped`, `repeats one value`.
     pub(super) verb: &'static str,
 }
@@ -46,7 +48,37 @@ pub(super) fn inquire(trial: &Trial, sight: &Sight<'_>, inquiry: &Inquiry<'_>) -
     let first = showing.iter().map(|(_, shown)| shown.from).min();
     let alike = first.map_or((0, peer_count(sight)), |first| alike(sight, inquiry, first));
     let says = weigh(trial, answers.len(), &showing, alike);
-    Some(finding(sight, inquiry, &answers, &showing, alike, says))
+    let found = finding(sight, inquiry, &answers, &showing, alike, says);
+    Some(if says == Says::Fine { with_earlier(sight, inquiry, found, &answers) } else { found })
+}
+
+/// Hosts that are well now may not have been when their latest content came: what is left of a
+/// Change that came in parts. The finding names them; whether a part was there by then is not the
+/// judge's to know.
+fn with_earlier(sight: &Sight<'_>, inquiry: &Inquiry<'_>, found: Finding, answers: &[(&Row, Option<Shown>)]) -> Finding {
+    let well = answers.iter().filter(|(_, shown)| shown.is_none()).map(|(row, _)| *row);
+    let earlier: Vec<(&Row, usize)> = well.filter_map(|row| Some((row, earlier(row, inquiry)?.from))).collect();
+    let Some(first) = earlier.iter().map(|(_, from)| *from).min() else { return found };
+    let (same, of) = alike(sight, inquiry, first);
+    if of > 0 && same * 3 >= of {
+        return found;
+    }
+    Finding {
+        hosts: earlier.iter().map(|(row, _)| row.host.clone()).collect(),
+        since: Some(sight.time(first)),
+        text: format!("{}; not so on {} of them until their latest content came", found.text, earlier.len()),
+        ..found
+    }
+}
+
+/// What a host showed up to its change, for longer than a restart takes. The last two steps before it
+/// may hold something of what came after.
+fn earlier(row: &Row, inquiry: &Inquiry<'_>) -> Option<Shown> {
+    let bad = |step: &usize| row.values[*step].is_some_and(|value| inquiry.bad.is_some_and(|bad| bad(value)));
+    let last = (row.onset.saturating_sub(2)..row.onset).rev().find(bad)?;
+    let from = (0..=last).rev().take_while(bad).last()?;
+    let outlasts = last + 1 - from > row.settled - row.onset;
+    (inquiry.question)(row, from)?.filter(|_| outlasts)
 }
 
 fn peer_count(sight: &Sight<'_>) -> u32 {
