@@ -1,5 +1,5 @@
-//! Hosts that stand still, and what that proves: of a Change that came in parts, and of hosts that
-//! stood still before.
+//! Hosts that stand still, and what that proves: of a Change that came in parts, of hosts that left
+//! it, and of hosts that stood still before.
 
 use belay_core::judge::judge;
 use belay_core::model::change::Trial;
@@ -9,7 +9,7 @@ use belay_core::model::signal::{Harm, SignalKind};
 use belay_core::model::time::{Span, Timestamp};
 use belay_core::model::verdict::{Check, Finding, Gap, Look, Numbers, Outcome, Says, Standing};
 
-use crate::judging::{HORIZON, at, evidence, host, steady, trial};
+use crate::judging::{HORIZON, STEP, at, evidence, host, steady, trial};
 use crate::lab::{FILE, Lab, told};
 
 fn flow_finding(look: &Look) -> &Finding {
@@ -26,6 +26,37 @@ fn where_nothing_flowed_before_or_since_nothing_is_accepted() {
     assert_eq!(end.standing, Standing::Final(Outcome::Inconclusive(Gap::TooLittle)));
     let one_flows = judged(&trial(3, 6), HORIZON, |name, _| ["t0", "t1"].contains(&name));
     assert_eq!(one_flows.standing, Standing::Final(Outcome::Accepted), "hosts that stand by are usual where others of the wave work");
+}
+
+/// Two changed hosts, put back after four steps and after two beyond the change of each.
+fn put_back() -> Trial {
+    let mut trial = Trial { grace: STEP, ..trial(2, 0) };
+    trial.treated.get_mut(&host("t0")).unwrap().left = Some(at(5));
+    trial.treated.get_mut(&host("t1")).unwrap().left = Some(at(4));
+    trial
+}
+
+#[test]
+fn a_host_that_stood_still_until_it_left_agrees_with_one_that_shows_it_in_full() {
+    let still = |name: &str, step: i64| if name == "t0" { (0..5).contains(&step) } else { (1..4).contains(&step) };
+    let look = judged(&put_back(), 10, still);
+    assert_eq!((look.standing, flow_finding(&look).hosts.len()), (Standing::Final(Outcome::Rejected), 2), "{look:#?}");
+}
+
+#[test]
+fn a_host_that_went_on_until_it_left_does_not_agree_nor_does_one_that_pauses_like_that_by_habit() {
+    let went_on = |name: &str, step: i64| name == "t0" && (0..5).contains(&step);
+    assert_eq!(judged(&put_back(), 10, went_on).standing, Standing::Suspect);
+    let habit = |name: &str, step: i64| went_on(name, step) || (name == "t1" && step.rem_euclid(9) < 2 && step < 4);
+    assert_ne!(judged(&put_back(), 10, |name, step| habit(name, step - 1)).standing, Standing::Final(Outcome::Rejected));
+}
+
+#[test]
+fn a_host_that_left_within_its_grace_speaks_for_nothing() {
+    let mut trial = trial(2, 6);
+    trial.treated.get_mut(&host("t1")).unwrap().left = Some(at(3));
+    let look = judged(&trial, 12, |name, step| name == "t0" && step >= 0);
+    assert_eq!((look.standing, flow_finding(&look).of), (Standing::Final(Outcome::Rejected), 1));
 }
 
 #[test]

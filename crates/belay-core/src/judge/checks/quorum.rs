@@ -2,6 +2,7 @@
 //! Shared by every check that first asks each host by itself.
 
 use super::super::sight::{Row, Sight, mean};
+use super::flow_stopped::usual;
 use crate::model::change::Trial;
 use crate::model::ids::HostId;
 use crate::model::time::Timestamp;
@@ -39,8 +40,7 @@ pub(super) fn quorum(hosts: usize) -> usize {
 
 /// Puts a question to every treated host, then to the peers.
 pub(super) fn inquire(trial: &Trial, sight: &Sight<'_>, inquiry: &Inquiry<'_>) -> Option<Finding> {
-    let answers: Vec<(&Row, Option<Shown>)> =
-        sight.treated.iter().filter_map(|row| (inquiry.question)(row, row.onset).map(|shown| (row, shown))).collect();
+    let answers = ask(sight, inquiry);
     if answers.is_empty() {
         return None;
     }
@@ -50,6 +50,33 @@ pub(super) fn inquire(trial: &Trial, sight: &Sight<'_>, inquiry: &Inquiry<'_>) -
     let says = weigh(trial, answers.len(), &showing, alike);
     let found = finding(sight, inquiry, &answers, &showing, alike, says);
     Some(if says == Says::Fine { with_earlier(sight, inquiry, found, &answers) } else { found })
+}
+
+/// What the treated hosts answer. A host that left the Change has said all it ever will. If it left
+/// within its grace, that is nothing; else, where another one shows it in full, it agrees if it showed
+/// nothing else for as long as it carried the Change.
+fn ask<'r>(sight: &'r Sight<'_>, inquiry: &Inquiry<'_>) -> Vec<(&'r Row, Option<Shown>)> {
+    let told = |row: &&Row| !row.has_left() || row.end > row.settled;
+    let own: Vec<_> = sight.treated.iter().filter(told).map(|row| (row, (inquiry.question)(row, row.onset))).collect();
+    let in_full = own.iter().any(|(_, answer)| matches!(answer, Some(Some(_))));
+    let agrees = |row: &Row| if in_full { cut_short(row, inquiry) } else { None };
+    own.into_iter()
+        .filter_map(|(row, answer)| match answer {
+            Some(Some(shown)) => Some((row, Some(shown))),
+            Some(None) | None => agrees(row).map(Some).or(answer).map(|shown| (row, shown)),
+        })
+        .collect()
+}
+
+/// What a host showed from its change until it left: nothing but bad values beyond its grace, and more
+/// of them in a row than ever before.
+fn cut_short(row: &Row, inquiry: &Inquiry<'_>) -> Option<Shown> {
+    let bad = inquiry.bad?;
+    let length = row.values[row.onset..row.end].iter().rev().take_while(|value| value.is_some_and(bad)).count();
+    let past = usual(row.past(), bad, false);
+    let throughout = row.has_left() && length >= row.settled().len();
+    let telling = row.past_count() >= super::PAST_MIN && length >= 2 && length > past;
+    (throughout && telling).then(|| Shown { from: row.end - length, length, need: past + 2 })
 }
 
 /// Hosts that are well now may not have been when their latest content came: what is left of a
