@@ -12,6 +12,7 @@ fn seeds_that_once_went_wrong_hold() {
         (20878, "the same, on two hosts"),
         (30211, "two hosts without peers stopped and were put back by the schedule, one after two steps"),
         (42042, "a host that left within its grace spoke for the Change"),
+        (4455, "three hosts of many that stood still for longer than the own past were asked to have stopped now"),
         (41179, "hosts that stood still already were asked to stop"),
         (41814, "hosts that carried bad content for less than a minute were asked to show it"),
         (40620, "content was called harmless on hosts that got the wrong environment with it"),
