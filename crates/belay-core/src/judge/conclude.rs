@@ -73,12 +73,14 @@ fn dried_up(sight: &Sight<'_>) -> bool {
     sight.signal.kind == SignalKind::Flow && dry > 0 && dry * 20 >= sight.treated.len()
 }
 
-/// Whether a flow has shown nothing at all since the change. Where nothing flows nothing can stop: a
-/// host that an earlier change brought to a standstill looks as it did in its past, and that is no
-/// proof of anything.
+/// Whether a flow has shown nothing at all since the change on more than half of the hosts. Where
+/// nothing flows nothing can stop: a host that an earlier change brought to a standstill looks as it
+/// did in its past, and that is no proof of anything. One that stands by beside each that works is usual.
 fn mute(sight: &Sight<'_>) -> bool {
-    let flows = |row: &Row| row.settled().iter().flatten().any(|value| *value > 0.0);
-    sight.signal.kind == SignalKind::Flow && !sight.treated.iter().any(flows)
+    let since = |row: &&Row| row.settled().iter().any(Option::is_some);
+    let flows = |row: &&Row| row.settled().iter().flatten().any(|value| *value > 0.0);
+    let (seen, flowing) = (sight.treated.iter().filter(since).count(), sight.treated.iter().filter(flows).count());
+    sight.signal.kind == SignalKind::Flow && (flowing == 0 || flowing * 2 < seen)
 }
 
 /// Whether at least half of the values that should be there since the grace are there.

@@ -49,9 +49,9 @@ fn unseen(judged: &Judged) -> Option<String> {
 }
 
 /// Whatever is accepted, a flow that was there has not been at zero ever since on two hosts, or on
-/// all of them. Of all of them it is asked whenever it was there; of some, only when it was there in
-/// the past that was looked at: beside others that work, a host that stood still in all of it looks
-/// like one that stands by, and did not stop with this Change.
+/// more than half of them. Of more than half it is asked whenever it was there; of fewer, only when it
+/// was there in the past that was looked at: beside others that work, a host that stood still in all of
+/// it looks like one that stands by, and did not stop with this Change.
 pub(super) fn flowing(world: &World) -> Vec<String> {
     let is_accepted = |judged: &&Judged| {
         let verdict = world.state.changes.get(&judged.trial.change).and_then(|change| change.verdict.as_ref());
@@ -64,7 +64,7 @@ pub(super) fn flowing(world: &World) -> Vec<String> {
             let since = |from: Timestamp| tight.iter().filter(|(host, treated)| stopped(judged, signal, host, treated, from)).count();
             let stopped = since(Timestamp::from_ms(i64::MIN));
             let shown = judged.evidence.windows.get(&signal.name).map_or(0, |window| since(window.from));
-            if shown >= 2 || (stopped > 0 && stopped == tight.len()) {
+            if shown >= 2 || stopped * 2 > tight.len() {
                 wrong.push(format!("{} was accepted while {} stood still on {stopped} of its hosts", judged.trial.change, signal.name));
             }
         }

@@ -10,6 +10,7 @@ fn seeds_that_once_went_wrong_hold() {
         (20907, "the same, beside another class"),
         (20578, "a host that stood still since the Change before was business as usual"),
         (20878, "the same, on two hosts"),
+        (5058, "the same, on two of three hosts"),
         (30211, "two hosts without peers stopped and were put back by the schedule, one after two steps"),
         (42042, "a host that left within its grace spoke for the Change"),
         (4455, "three hosts of many that stood still for longer than the own past were asked to have stopped now"),
