@@ -1,73 +1,71 @@
 //! The host's binary. See the library for what it does.
 
+mod cmd;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
-use belay_agent::{facts, tell};
-use belay_core::model::ids::{HostId, Release};
+use belay_agent::config::PATH;
 use clap::{Parser, Subcommand};
 
-/// Belay on a host: says which release it runs.
+/// Belay on a host: brings reports to the server, keeps holds, answers the gate and the classifier.
 #[derive(Parser)]
 #[command(name = "belay-agent", version, about)]
 struct Args {
+    /// The agent's configuration.
+    #[arg(long, global = true, env = "BELAY_AGENT_CONFIG", default_value = PATH)]
+    config: PathBuf,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Tell the server which release this host runs, and its facts. Call it when you deploy.
-    Tell {
-        /// The server's address.
-        #[arg(long, env = "BELAY_SERVER", default_value = "http://127.0.0.1:7878")]
-        server: String,
-        /// A file that holds the secret of a credential that speaks for this host.
-        #[arg(long, env = "BELAY_TOKEN_FILE")]
-        token_file: PathBuf,
-        /// PEM certificates that the server's certificate must chain to.
-        #[arg(long)]
-        ca: Option<PathBuf>,
-        /// The host's name, as the tool of configuration management calls it.
-        #[arg(long)]
+    /// Run the daemon, until SIGTERM.
+    Run,
+    /// May a run go ahead? 0 go, 10 held, 11 refused or deferred, 12 unreachable and closed.
+    Gate(cmd::gate::GateArgs),
+    /// Ask the gate, then become the command and end with its exit code.
+    Exec(cmd::gate::ExecArgs),
+    /// Classify a host, as the tool's external classifier.
+    Enc {
+        /// The host, as the tool calls it.
         host: String,
-        /// The release it runs.
-        #[arg(long, conflicts_with = "release_file")]
-        release: Option<String>,
-        /// A file whose first line is the release it runs.
-        #[arg(long)]
-        release_file: Option<PathBuf>,
-        /// A fact, as NAME=VALUE; may be repeated.
-        #[arg(long = "fact")]
-        facts: Vec<String>,
     },
+    /// Let everything through on this host for a time. Works without the server; it is told and paged.
+    BreakGlass(cmd::glass::GlassArgs),
+    /// The release this host runs.
+    Release {
+        #[command(subcommand)]
+        command: cmd::glass::ReleaseCommand,
+    },
+    /// What the agent knows.
+    Status {
+        /// How it is printed.
+        #[arg(short, long, default_value = "text")]
+        output: cmd::Output,
+    },
+    /// Tell the server once which release this host runs, and its facts. Needs no daemon.
+    Tell(cmd::tell::TellArgs),
 }
 
 fn main() -> ExitCode {
-    match run(Args::parse().command) {
+    let args = Args::parse();
+    let done = match args.command {
+        Command::Run => cmd::run(&args.config),
+        Command::Gate(gate) => return cmd::gate::gate(&args.config, &gate),
+        Command::Exec(exec) => return cmd::gate::exec(&args.config, &exec),
+        Command::Enc { host } => cmd::enc(&args.config, &host),
+        Command::BreakGlass(glass) => cmd::glass::break_glass(&args.config, &glass),
+        Command::Release { command } => cmd::glass::release(&args.config, &command),
+        Command::Status { output } => cmd::status::status(&args.config, output),
+        Command::Tell(tell) => cmd::tell::tell(tell),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
-}
-
-fn run(command: Command) -> Result<()> {
-    let Command::Tell { server, token_file, ca, host, release, release_file, facts } = command;
-    let host = HostId::parse(&host).map_err(|bad| anyhow::anyhow!("--host {host}: {bad}"))?;
-    let release = match (release, release_file) {
-        (Some(text), _) => Some(Release::parse(&text).map_err(|bad| anyhow::anyhow!("--release {text}: {bad}"))?),
-        (None, Some(path)) => Some(facts::release_from_file(&path)?),
-        (None, None) => None,
-    };
-    let facts = facts::facts_from_args(&facts)?;
-    if release.is_none() && facts.is_empty() {
-        bail!("nothing to tell: give --release, --release-file or --fact");
-    }
-    let secret = std::fs::read_to_string(&token_file).with_context(|| format!("cannot read {}", token_file.display()))?.trim().to_owned();
-    let ca = ca.map(|path| std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))).transpose()?;
-    let server = tell::Server { url: server, secret, ca };
-    tell::facts(&server, &host, release.as_ref(), &facts)
 }

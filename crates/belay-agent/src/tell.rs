@@ -47,7 +47,8 @@ pub fn facts(server: &Server, host: &HostId, release: Option<&Release>, facts: &
     bail!("{url} answered {status}: {}", detail.unwrap_or_else(|| "no reason given".to_owned()))
 }
 
-fn agent(server: &Server) -> Result<ureq::Agent> {
+/// The one way this crate speaks HTTP.
+pub(crate) fn agent(server: &Server) -> Result<ureq::Agent> {
     let ring = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = TlsConfig::builder().unversioned_rustls_crypto_provider(ring);
     if let Some(pem) = &server.ca {

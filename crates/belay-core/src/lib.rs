@@ -6,6 +6,7 @@
 
 pub mod decide;
 pub mod explain;
+pub mod host;
 pub mod judge;
 pub mod model;
 pub mod state;

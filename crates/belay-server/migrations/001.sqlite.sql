@@ -89,7 +89,7 @@ CREATE INDEX notes_by_kind ON notes (kind, seq);
 -- The outbox, with everything it ever sent or gave up. state: waiting, done, discarded, dead.
 CREATE TABLE effects (
   id         INTEGER PRIMARY KEY,
-  change     INTEGER NOT NULL,
+  about      TEXT NOT NULL,
   receiver   TEXT NOT NULL,
   asked      INTEGER NOT NULL,
   attempts   INTEGER NOT NULL,

@@ -83,10 +83,7 @@ fn ingest(writer: &mut Writer, file: &OfflineFile, principal: &Principal, clock:
     writer.turn(Work::Input { input: Box::new(input), keep: Keep { raw, evidence: None }, reply }, || None)?;
     Ok(match answer.try_recv() {
         Ok(Answer::Run { run, duplicate }) => Outcome::Run { run, duplicate },
-        Ok(Answer::Forbidden(text) | Answer::NotFound(text) | Answer::Unprocessable(text) | Answer::Conflict(text)) => {
-            Outcome::NotTaken(text)
-        }
-        Ok(Answer::Done) => Outcome::NotTaken("nothing was to be done".to_owned()),
+        Ok(other) => Outcome::NotTaken(other.refusal().unwrap_or("nothing was to be done").to_owned()),
         Err(_) => Outcome::NotTaken("no answer came".to_owned()),
     })
 }

@@ -88,6 +88,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         signals: Arc::new(signals),
         configuration: Arc::new(configuration),
         bodies: Bodies::new(bounds.bodies),
+        polls: Default::default(),
         requests: RequestIds::new(started),
         state_dir,
         started,
@@ -171,6 +172,7 @@ fn begin(tasks: &mut JoinSet<()>, app: &Arc<App>, client: Client, options: &Opti
     let dir = app.state_dir.clone();
     tasks.spawn(watched("the sweep of the inbox", fatal, Arc::clone(&app.intake).sweep(stop.clone())));
     tasks.spawn(watched("the look at trials", fatal, observer.run(bounds.tick, stop.clone())));
+    tasks.spawn(watched("the watch on time", fatal, housekeeping::wake(drive.clone(), bounds.tick, stop.clone())));
     tasks.spawn(watched("the outbox", fatal, outbox.run(bounds.tick, stop.clone())));
     tasks.spawn(watched("the watch on the disk", fatal, housekeeping::watch_disk(drive.clone(), dir, stop.clone())));
     tasks.spawn(watched("pruning", fatal, housekeeping::prune(drive.clone(), stop.clone())));

@@ -49,6 +49,12 @@ impl Fleet {
         Some(testimony)
     }
 
+    /// A run that the gate of the host did not let go ahead: nothing is set.
+    pub fn refuse(&mut self, host: &HostId, order: &Order, line: &str, now: Timestamp) -> Option<Testimony> {
+        let host = self.hosts.get_mut(host).filter(|host| !host.faults.gone)?;
+        Some(host.refuse(order, line, now))
+    }
+
     /// Something about a host was changed by hand: its application fares accordingly from now on.
     pub fn feel(&mut self, host: &HostId, now: Timestamp) {
         if let Some(host) = self.hosts.get_mut(host) {

@@ -6,6 +6,7 @@
 //! samples of every second until it is stopped, or until [`Spec::lasts`] is over. [`story`] plays
 //! the night for which Belay exists. Everything here ends by itself.
 
+mod agents;
 mod client;
 mod fleet;
 pub mod story;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use belay_core::model::ids::HostId;
 use belay_core::model::time::Timestamp;
 
+pub use agents::Began;
 pub use stream::Streaming;
 
 use client::Client;
@@ -131,6 +133,12 @@ impl LiveFleet {
             hosts.filter(|host| host.timeline.at(at).is_some_and(|condition| condition.health.flow > 0.0)).count()
         };
         self.with(flows)
+    }
+
+    /// Hosts to which the schedule brought the older release's files, and when each one's gate was
+    /// asked.
+    pub fn came_back(&self) -> Vec<(HostId, Timestamp)> {
+        self.with(|stage| stage.came_back.clone())
     }
 
     /// Does something with the stage. What is done there is short and never waits.

@@ -22,6 +22,8 @@ pub enum Ending {
     CompileError(String),
     /// None could be made, and the one kept from the last run was applied again.
     Cached(String),
+    /// The gate did not let it go ahead; the text is the gate's own line.
+    Refused(String),
 }
 
 /// What became of one thing that was not as desired.
@@ -84,6 +86,7 @@ pub fn write(testimony: &Testimony) -> Vec<u8> {
         Ending::Applied => (write::Mode::Real, write::Ending::Applied, None),
         Ending::Rehearsed => (write::Mode::Noop, write::Ending::Applied, None),
         Ending::CompileError(error) => (write::Mode::Real, write::Ending::FailedCompile(error.clone()), None),
+        Ending::Refused(line) => (write::Mode::Real, refused(line), None),
         Ending::Cached(error) => (write::Mode::Real, write::Ending::Applied, Some(error.clone())),
     };
     let version = match &testimony.version {
@@ -102,6 +105,11 @@ pub fn write(testimony: &Testimony) -> Vec<u8> {
         cached,
         resources: resources(testimony),
     })
+}
+
+/// A run that our gate, as the tool's hook, did not let go ahead.
+fn refused(line: &str) -> write::Ending {
+    write::Ending::Refused { command: "/usr/bin/belay-agent gate".to_owned(), code: 11, said: line.to_owned() }
 }
 
 /// Reads a report as the door of the tool would.

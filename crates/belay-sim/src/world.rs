@@ -100,12 +100,7 @@ impl World {
             self.looks.note(&self.state, at, &fact);
             self.journal.push((at, fact));
         }
-        match &answer {
-            Answer::Run { .. } | Answer::Done => {}
-            Answer::Forbidden(text) | Answer::NotFound(text) | Answer::Unprocessable(text) | Answer::Conflict(text) => {
-                self.complaints.push((at, text.clone()));
-            }
-        }
+        self.complaints.extend(answer.refusal().map(|text| (at, text.to_owned())));
         answer
     }
 

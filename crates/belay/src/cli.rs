@@ -29,7 +29,8 @@ const AFTER: &str = "\
 Begin with `belay demo`: a whole incident in under a minute, on this machine, leaving nothing behind.
 
 Exit codes: 0 done, 1 could not be done, 64 usage.
-Of show, why and watch on a Change: 0 accepted, 2 rejected, 3 inconclusive, 4 still on trial.";
+Of show, why and watch on a Change: 0 accepted, 2 rejected, 3 inconclusive, 4 still on trial.
+Of gate check: 0 go, 10 held, 11 refused or deferred.";
 
 /// What to do.
 #[derive(Subcommand, Debug)]
@@ -56,6 +57,14 @@ pub enum Command {
     Accept(cmd::ruling::Args),
     /// Reject a Change, whatever the judge says
     Reject(cmd::ruling::Args),
+    /// Hold the tool on hosts: a pause with owner, reason and end
+    Hold(cmd::hold::Args),
+    /// Ask the gate whether a run may go ahead
+    Gate(cmd::gate::Args),
+    /// Fix hosts to an environment for a time
+    Pin(cmd::pin::Args),
+    /// Take a Change back on the hosts that got it
+    Revert(cmd::revert::Args),
     /// Check that every declared signal has data
     Lint(cmd::health::Args),
     /// Check the installation
@@ -96,7 +105,18 @@ mod tests {
 
     #[test]
     fn help_of_the_main_commands() {
-        for path in [&["serve"][..], &["demo"], &["ingest"], &["show"], &["watch"], &["accept"], &["changes"], &["token", "add"]] {
+        for path in [
+            &["serve"][..],
+            &["demo"],
+            &["ingest"],
+            &["show"],
+            &["watch"],
+            &["accept"],
+            &["changes"],
+            &["token", "add"],
+            &["hold", "add"],
+            &["revert"],
+        ] {
             insta::assert_snapshot!(path.join("-"), help(path));
         }
     }

@@ -51,6 +51,7 @@ pub struct Reply {
 pub struct Content {
     kind: &'static str,
     bytes: Bytes,
+    seen: Option<u32>,
 }
 
 impl Content {
@@ -65,7 +66,13 @@ impl Content {
 
     /// A body as it is.
     pub fn bytes(kind: &'static str, bytes: impl Into<Bytes>) -> Self {
-        Self { kind, bytes: bytes.into() }
+        Self { kind, bytes: bytes.into(), seen: None }
+    }
+
+    /// The same, to be taken only where this revision is still the newest (`If-Match`).
+    #[must_use]
+    pub fn seen(self, revision: Option<u32>) -> Self {
+        Self { seen: revision, ..self }
     }
 }
 
@@ -126,6 +133,9 @@ impl Client {
         let mut body = Bytes::new();
         if let Some(content) = content {
             request = request.header(header::CONTENT_TYPE, content.kind);
+            if let Some(revision) = content.seen {
+                request = request.header(header::IF_MATCH, format!("\"{revision}\""));
+            }
             body = content.bytes;
         }
         request.body(Full::new(body)).with_context(|| format!("could not make a request for {path}"))

@@ -5,9 +5,13 @@ pub mod audit;
 pub mod changes;
 pub mod config;
 pub mod demo;
+pub mod gate;
 pub mod health;
+pub mod hold;
 pub mod hosts;
 pub mod ingest;
+pub mod pin;
+pub mod revert;
 pub mod ruling;
 #[cfg(test)]
 pub mod samples;
@@ -42,6 +46,10 @@ pub fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Watch(args) => wait(watch::run(&args, colour)),
         Command::Accept(args) => wait(ruling::run(&args, ruling::Ruling::Accept, colour)),
         Command::Reject(args) => wait(ruling::run(&args, ruling::Ruling::Reject, colour)),
+        Command::Hold(args) => wait(hold::run(&args, colour)),
+        Command::Gate(args) => wait(gate::run(&args, colour)),
+        Command::Pin(args) => wait(pin::run(&args, colour)),
+        Command::Revert(args) => wait(revert::run(&args, colour)),
         Command::Lint(args) => wait(health::lint(&args, colour)),
         Command::Doctor(args) => wait(health::doctor(&args, colour)),
         Command::Alerts(args) => wait(alerts::run(&args, colour)),

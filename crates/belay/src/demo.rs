@@ -7,6 +7,7 @@
 mod config;
 mod house;
 mod measure;
+mod night;
 mod receiver;
 mod scenes;
 mod teller;
@@ -17,31 +18,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use belay_api::http::StatusView;
-use belay_sim::live::story::{self, Scene};
+use belay_sim::live::story::Scene;
 use belay_sim::live::{LiveError, LiveFleet, Spec};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::out::paint::Tone;
-use crate::out::told::count;
 
 use house::House;
 use scenes::Scenes;
 use watcher::Watcher;
+
+use measure::Caught;
 
 pub use measure::Summary;
 pub use teller::{Stream, Teller};
 
 /// Between two looks at the API.
 const EVERY: Duration = Duration::from_millis(200);
-/// How long all is quiet before anything happens.
-const QUIET: Duration = Duration::from_secs(2);
-/// Over which time the good change comes to its hosts.
-const GOOD: Duration = Duration::from_millis(1500);
-/// Over which time the schedule brings the old files round.
-const BAD: Duration = Duration::from_secs(6);
-/// Over which time the change without data comes to its hosts.
-const DARK: Duration = Duration::from_millis(500);
 /// After this long without the verdict that is waited for, the story has failed.
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -82,6 +76,9 @@ struct Play<'t> {
     fleet: Arc<LiveFleet>,
     watcher: Watcher,
     acts: JoinSet<Result<(), LiveError>>,
+    /// What goes on beside the acts: the agents of the hosts, a schedule.
+    beside: JoinSet<Result<(), LiveError>>,
+    caught: Caught,
     scenes: Scenes,
     stage: mpsc::Sender<Scene>,
     heard: mpsc::Receiver<Scene>,
@@ -98,65 +95,54 @@ pub async fn play(options: &Options, teller: &mut Teller) -> anyhow::Result<Play
     let fleet = Arc::new(LiveFleet::new(house.address(), &house.relay, &house.source, Spec::default()));
     let (stage, heard) = mpsc::channel(256);
     let watcher = Watcher::default();
-    let mut play =
-        Play { house, fleet, watcher, acts: JoinSet::new(), scenes: Scenes::default(), stage, heard, stop: options.stop.clone(), teller };
+    let mut play = Play {
+        house,
+        fleet,
+        watcher,
+        acts: JoinSet::new(),
+        beside: JoinSet::new(),
+        caught: Caught::default(),
+        scenes: Scenes::default(),
+        stage,
+        heard,
+        stop: options.stop.clone(),
+        teller,
+    };
     let told = play.acts().await;
     let summary = match told {
         Ok(()) => play.summary().await,
         Err(error) => Err(error),
     };
-    let Play { house, acts, .. } = play;
-    drop(acts);
+    let Play { house, acts, beside, .. } = play;
+    drop((acts, beside));
     // The house is closed whatever came of the play.
     let kept = house.close().await;
     Ok(Played { summary: summary?, kept: kept? })
 }
 
 impl Play<'_> {
-    async fn acts(&mut self) -> anyhow::Result<()> {
-        self.begin(async |fleet, tell| story::enrol(&fleet, tell).await);
-        self.until("the hosts are heard of", |play| play.acts.is_empty()).await?;
-        let streaming = self.fleet.stream();
-        let calm = tokio::time::Instant::now() + QUIET;
-        self.until("all is quiet", |_| tokio::time::Instant::now() >= calm).await?;
-        let flowing = format!(
-            "requests flow on {} of {}; every one is sampled each second",
-            self.fleet.flowing(),
-            count(self.fleet.hosts().len(), "host")
-        );
-        self.teller.tell(Tone::Plain, "Quiet", &flowing);
-
-        self.heading("Act 1", "the good change: half of the hosts get release 142, with the files made for it");
-        self.begin(async |fleet, tell| story::good(&fleet, GOOD, tell).await);
-        self.until("the trial of the good change", |play| measure::decided(play.watcher.changes.good())).await?;
-
-        self.heading(
-            "Act 2",
-            "the night: somebody starts the schedule again: it puts 141's files on hosts that run 142. Every run is a success",
-        );
-        self.begin(async |fleet, tell| story::bad(&fleet, BAD, tell).await);
-        // The schedule goes on after the verdict, since this release only observes; the next act waits until it is round.
-        self.until("the trial of the bad change", |play| measure::decided(play.watcher.changes.bad()) && play.acts.is_empty()).await?;
-
-        self.heading("Act 3", "in the dark: another change comes to some hosts of release 141, and their signals go missing");
-        self.begin(async |fleet, tell| story::dark(&fleet, DARK, tell).await);
-        self.until("the alert, and the trial without data", |play| {
-            play.watcher.alert.is_some() && measure::decided(play.watcher.changes.missing())
-        })
-        .await?;
-        drop(streaming);
-        Ok(())
-    }
-
     /// Begins an act; it goes on while its consequences are watched.
     fn begin<F>(&mut self, act: impl FnOnce(Arc<LiveFleet>, Box<dyn FnMut(Scene)>) -> F)
     where
         F: Future<Output = Result<(), LiveError>> + 'static,
     {
-        let stage = self.stage.clone();
-        // A scene that finds no place is not told; what it changed is seen all the same.
-        let tell = Box::new(move |scene| drop(stage.try_send(scene)));
+        let tell = self.tell();
         self.acts.spawn_local(act(Arc::clone(&self.fleet), tell));
+    }
+
+    /// Begins what goes on beside the acts, until it is ended.
+    fn beside<F>(&mut self, what: impl FnOnce(Arc<LiveFleet>, Box<dyn FnMut(Scene)>) -> F) -> AbortHandle
+    where
+        F: Future<Output = Result<(), LiveError>> + 'static,
+    {
+        let tell = self.tell();
+        self.beside.spawn_local(what(Arc::clone(&self.fleet), tell))
+    }
+
+    /// A scene that finds no place is not told; what it changed is seen all the same.
+    fn tell(&self) -> Box<dyn FnMut(Scene)> {
+        let stage = self.stage.clone();
+        Box::new(move |scene| drop(stage.try_send(scene)))
     }
 
     /// Tells what happens until something is so. That it is not so in time is told, and no error: the summary says what came of it.
@@ -168,6 +154,10 @@ impl Play<'_> {
                 () = stopped(&mut self.stop) => return Err(Stopped.into()),
                 Some(scene) = self.heard.recv() => self.scenes.put(scene, self.teller),
                 Some(ended) = self.acts.join_next() => ended??,
+                Some(ended) = self.beside.join_next() => match ended {
+                    Err(error) if error.is_cancelled() => {}
+                    ended => ended??,
+                },
                 _ = ticks.tick() => {
                     self.scenes.tell_due(self.teller);
                     self.watcher.look(&mut self.house, &mut self.scenes, self.teller).await?;
@@ -194,7 +184,7 @@ impl Play<'_> {
         self.watcher.look(&mut self.house, &mut self.scenes, self.teller).await?;
         let status: StatusView = self.house.client.get("/api/v1/status").await?;
         let spans = self.watcher.changes.bad().and_then(|bad| measure::spans(&self.house.state(), &bad.row.id));
-        Ok(self.watcher.changes.summary(status.hosts, spans, self.watcher.alert.as_ref()))
+        Ok(self.watcher.changes.summary(status.hosts, spans, self.watcher.alert.as_ref(), &self.caught))
     }
 }
 

@@ -14,6 +14,10 @@ pub mod code {
     pub const INCONCLUSIVE: u8 = 3;
     /// The Change is still on trial.
     pub const ON_TRIAL: u8 = 4;
+    /// The gate: a hold.
+    pub const HELD: u8 = 10;
+    /// The gate: refused or deferred.
+    pub const REFUSED: u8 = 11;
     /// The command line was not understood.
     pub const USAGE: u8 = 64;
 }

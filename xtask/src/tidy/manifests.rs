@@ -24,7 +24,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("belay-stats", &[]),
     ("belay-core", &["sha2", "thiserror"]),
     ("belay-signals", &["crc32fast", "regex", "thiserror"]),
-    ("belay-adapters", &["base64", "jiff", "prost", "saphyr-parser", "serde", "serde_json", "snap", "thiserror"]),
+    ("belay-adapters", &["base64", "jiff", "prost", "saphyr-parser", "serde", "serde_json", "sha2", "snap", "thiserror"]),
     ("belay-api", &["jiff", "serde", "serde_json", "thiserror", "toml", "utoipa"]),
 ];
 

@@ -1,13 +1,17 @@
 //! Tools of configuration management. A new one is a folder here and a line in [`all`].
 //!
 //! A tool decodes what it sends about a run; what the run *means* for a host is decided in the
-//! core. Folders do not use one another; what several need lies beside this file.
+//! core. Folders do not use one another; what several need lies beside this file. What runs on hosts
+//! knows a tool by [`host`].
 
 pub mod bytes;
 pub mod conformance;
+pub mod host;
 pub mod mask;
 pub mod puppet;
 pub mod redact;
+
+pub use host::{HostTool, all_host_tools, host_tool_by_name};
 
 use belay_core::model::report::{Decoded, Unreadable};
 

@@ -3,8 +3,12 @@
 mod convert;
 mod dump;
 mod prometheus;
+mod puppet_catalog;
+mod puppet_enc;
 mod puppet_fixtures;
+mod puppet_host;
 mod puppet_hostile;
 mod puppet_kinds;
+mod puppet_real;
 mod puppet_traps;
 mod puppet_write;

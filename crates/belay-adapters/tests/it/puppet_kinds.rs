@@ -1,7 +1,9 @@
 //! How a run ended, told apart in every recorded case and in the cases between them.
 
 use belay_adapters::tools::Tool;
+use belay_adapters::tools::host::{gate_in, gate_line};
 use belay_adapters::tools::puppet::{NO_CLASS, NO_SERVER, Puppet};
+use belay_core::model::gate::Gate;
 use belay_core::model::report::{Decoded, RunKind};
 
 use crate::puppet_fixtures::fixture;
@@ -40,7 +42,8 @@ fn every_recorded_case_is_of_its_kind() {
         ("failed-compile", &["failed-compile", "failed-compile-cache-env-mismatch", "enc-strict-environment-mode"]),
         ("no-catalog", &["enc-exit1", "enc-unknown-environment", "server-down"]),
         ("cached-catalog", &["failed-compile-cached-catalog-used", "enc-exit1-cached-catalog-used", "server-down-cached-catalog-used"]),
-        ("refused", &["prerun-refused"]),
+        ("changed", &["lab-r141", "lab-r142"]),
+        ("refused", &["prerun-refused", "gate-deferred"]),
         ("aborted", &["prerun-runtimeout", "failed-apply-aborted"]),
     ] {
         for name in names {
@@ -95,6 +98,21 @@ fn a_hook_that_cannot_be_run_refuses_nothing() {
         )],
     );
     assert_eq!(kind(&silent), RunKind::Refused("the hook refused without a word".to_owned()));
+}
+
+#[test]
+fn the_gates_own_line_tells_the_kinds_of_refusal_apart() {
+    let RunKind::Refused(said) = kind(&fixture("gate-deferred")) else { panic!("not refused") };
+    let why = "12 items are on trial in c-17 and the wave of this host has not come";
+    assert_eq!(gate_in(&said), Some((Gate::Deferred, why)), "and not the words of the site's own hook before it");
+    for gate in [Gate::Refused, Gate::Held] {
+        let line = gate_line(gate, why);
+        let yaml = with("gate-deferred", &[(&format!("belay gate: deferred: {why}"), &line)]);
+        assert_eq!(kind(&yaml), RunKind::Refused(line.clone()));
+        assert_eq!(gate_in(&line), Some((gate, why)));
+    }
+    let RunKind::Refused(other) = kind(&fixture("prerun-refused")) else { panic!("not refused") };
+    assert_eq!(gate_in(&other), None, "another hook is not our gate");
 }
 
 #[test]

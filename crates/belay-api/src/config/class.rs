@@ -1,5 +1,6 @@
 //! `[[class]]`: which hosts are comparable, the releases they run, and how long a trial lasts.
 
+use belay_core::model::gate::Enforce;
 use belay_core::model::ids::{BadName, ClassName, Environment, HOST_NAME_MAX, Release};
 use belay_core::model::policy::{ClassPolicy, DEFAULT_CLASS, Pattern, ReleaseSource};
 use belay_core::model::time::Span;
@@ -11,10 +12,7 @@ use super::table::Table;
 use super::words::said;
 
 /// Of the design, and not built: refused by name.
-const NOT_BUILT: &[&str] = &["waves", "revert", "max_closed", "on_inconclusive", "timezone", "release_source", "spread", "apart"];
-
-/// Levels of enforcement of the design that are not built.
-const LEVELS_NOT_BUILT: &[&str] = &["release-match", "rejected", "waves"];
+const NOT_BUILT: &[&str] = &["waves", "revert", "on_inconclusive", "timezone", "release_source", "spread", "apart"];
 
 /// How many values of the own past may be compared with.
 const PAST_STEPS: std::ops::RangeInclusive<u32> = 1..=10_000;
@@ -35,7 +33,7 @@ pub(super) fn read(mut table: Table<'_>) -> Read<ClassPolicy> {
     let kin = table.all_parsed("kin", ClassName::parse);
     class.kin = kin.iter().map(|kin| kin.value.clone()).collect();
     times(&mut table, &mut class);
-    enforce(&mut table);
+    enforce(&mut table, &mut class);
     table.not_built(NOT_BUILT);
     let declared = name.map(|name| {
         for kin in kin.iter().filter(|kin| kin.value == name.value) {
@@ -75,12 +73,13 @@ fn pattern(text: &str) -> Result<Pattern, String> {
 
 /// `release = { ... }`: exactly one way of knowing it.
 fn release(table: &mut Table<'_>) -> Option<ReleaseSource> {
-    const UNREAD: &str = "use release = { reported = true } and PUT /api/v1/hosts/HOST/facts, or release = { fact = \"NAME\" }";
+    const UNREAD: &str = "write release = { reported = true } here, and the file or command into the agent.toml of the hosts";
     let mut inner = table.table("release", RELEASE_EXAMPLE)?;
     let mut ways = Vec::new();
     for key in ["file", "command"] {
         if let Some(way) = inner.text(key) {
-            let text = format!("`release = {{ {key} = ... }}` needs the agent, which this release does not have");
+            let text =
+                format!("`release = {{ {key} = ... }}` is the host's own business: a server must not name files or commands of hosts");
             inner.errors.push(way.at.mistake_with(text, UNREAD));
             ways.push(None);
         }
@@ -141,13 +140,30 @@ fn times(table: &mut Table<'_>, class: &mut ClassPolicy) {
     }
 }
 
-fn enforce(table: &mut Table<'_>) {
+/// How far the gate goes, and what it does on a host whose server is away.
+fn enforce(table: &mut Table<'_>, class: &mut ClassPolicy) {
+    if let Some(span) = table.span("max_closed") {
+        class.max_closed = span.value;
+    }
+    class.stale = table.span("stale").map(|span| span.value).or(class.stale);
     let Some(level) = table.text("enforce") else { return };
-    if LEVELS_NOT_BUILT.contains(&level.value.as_str()) {
-        let text = format!("`enforce = {:?}` is not built yet; this release only observes", level.value);
-        table.errors.push(level.at.mistake_with(text, "write enforce = \"off\", or leave it out"));
-    } else if level.value != "off" {
-        let text = format!("`{}` has no word {:?}", level.at.key, level.value);
-        table.errors.push(level.at.mistake_with(text, "this release knows only \"off\": it observes"));
+    match Enforce::ALL.into_iter().find(|known| known.word() == level.value) {
+        Some(Enforce::Waves) => {
+            let text = "`enforce = \"waves\"` is not built yet: no wave would ever open".to_owned();
+            table
+                .errors
+                .push(level.at.mistake_with(text, "write enforce = \"rejected\": it refuses what was rejected, and defers nothing"));
+        }
+        Some(Enforce::ReleaseMatch) if class.environments.is_empty() => {
+            let text = "`enforce = \"release-match\"` without `environments`: there is nothing that could match".to_owned();
+            table
+                .errors
+                .push(level.at.mistake_with(text, "say which environment each release needs: environments = { \"142\" = \"r142\" }"));
+        }
+        Some(known) => class.enforce = known,
+        None => {
+            let text = format!("`{}` has no word {:?}", level.at.key, level.value);
+            table.errors.push(level.at.mistake_with(text, "known here: off, release-match, rejected"));
+        }
     }
 }

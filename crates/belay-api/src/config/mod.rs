@@ -16,6 +16,8 @@ mod words;
 
 use belay_core::model::policy::Policy;
 
+pub(crate) use words::span;
+
 pub use error::ConfigError;
 
 /// The most classes that may be declared.

@@ -259,7 +259,7 @@ impl<'t> Table<'t> {
         for key in keys {
             if let Some(entry) = self.entries.remove(*key) {
                 let at = self.source.at(&entry.key, &self.path(key));
-                let text = format!("`{}` is not built yet; this release only observes", at.key);
+                let text = format!("`{}` is not built yet", at.key);
                 self.errors.push(at.mistake_with(text, "leave it out"));
             }
         }

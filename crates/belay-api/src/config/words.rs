@@ -15,7 +15,7 @@ const TOO_LONG: &str = "it is longer than 366 days";
 
 /// Reads a length of time: numbers with `d`, `h`, `m`, `s` or `ms`, larger units first, for
 /// example `90s` or `1h30m`.
-pub(super) fn span(text: &str) -> Result<Span, &'static str> {
+pub(crate) fn span(text: &str) -> Result<Span, &'static str> {
     let (mut rest, mut units, mut total) = (text, &UNITS[..], 0_i64);
     if rest.is_empty() {
         return Err(NO_SPAN);

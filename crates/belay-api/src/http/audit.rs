@@ -19,8 +19,8 @@ pub struct EffectRow {
     pub task: String,
     /// Where to.
     pub receiver: String,
-    /// The Change it tells of.
-    pub change: String,
+    /// What it tells of: a Change (`c-17`), a hold (`h-3`), `stale:CLASS`, `glass:HOST` or `breaker`.
+    pub about: String,
     /// How often it was tried.
     pub attempts: u32,
     /// When it was first asked for.
@@ -73,12 +73,12 @@ pub struct QuarantineRow {
 
 impl From<&Effect> for EffectRow {
     fn from(effect: &Effect) -> Self {
-        let Task::Notify { receiver, change } = &effect.task;
+        let Task::Notify { receiver, about } = &effect.task;
         Self {
             id: effect.id.to_string(),
             task: "notify".to_owned(),
             receiver: receiver.to_string(),
-            change: change.to_string(),
+            about: about.to_string(),
             attempts: effect.attempts,
             asked: effect.asked.to_string(),
             next_try: (!effect.dead).then(|| effect.next_try.to_string()),
@@ -157,6 +157,27 @@ fn line(fact: &Fact) -> Option<Line> {
             Some(Line::info(actor, format!("credential {} issued; it stands for {stands_for}", token.name)))
         }
         Fact::TokenRevoked { name, actor } => Some(Line::info(actor, format!("credential {name} ended"))),
+        Fact::HoldSet { actor, what, .. } | Fact::RevertSet { actor, what, .. } => Some(Line::info(actor, what.clone())),
+        Fact::PinSet { host, pin, actor } => {
+            let text = match pin {
+                Some(pin) => format!("{host} pinned to environment {} until {}: {}", pin.environment, pin.until, pin.reason),
+                None => format!("{host} is pinned no more"),
+            };
+            Some(Line { host: Some(host.clone()), ..Line::info(actor, text) })
+        }
+        Fact::BreakerSet { breaker } => Some(match breaker {
+            Some(breaker) => {
+                let text = format!(
+                    "Belay itself is stopping configuration management: {} of {} hosts that asked were refused",
+                    breaker.refused, breaker.asked
+                );
+                Line { kind: NoteKind::Warning, ..Line::info("belay", text) }
+            }
+            None => Line::info("belay", "Belay does not stop configuration management any more".to_owned()),
+        }),
+        Fact::IncarnationBegun { incarnation } => {
+            Some(Line::info("belay", format!("history {incarnation} begins: this server was restored from a backup")))
+        }
         Fact::Noted(note) => {
             Some(Line { kind: note.kind, actor: note.actor.to_string(), host: note.host.clone(), text: note.text.clone() })
         }
@@ -164,6 +185,10 @@ fn line(fact: &Fact) -> Option<Line> {
         | Fact::RunRecorded { .. }
         | Fact::InboxDone { .. }
         | Fact::ItemsMarked { .. }
+        | Fact::HostTold { .. }
+        | Fact::WouldHaveRefused { .. }
+        | Fact::StaleSet { .. }
+        | Fact::AlertedRestored { .. }
         | Fact::ChangeOpened { .. }
         | Fact::ChangeJoined { .. }
         | Fact::Looked { .. }

@@ -1,6 +1,7 @@
 //! The operator's configuration.
 
 use belay_api::config::{self, ConfigError};
+use belay_core::model::gate::Enforce;
 use belay_core::model::policy::{Policy, ReleaseSource};
 use belay_core::model::signal::{Harm, Reading};
 use belay_core::model::time::Span;
@@ -52,8 +53,11 @@ fn the_example_is_valid_and_says_what_it_seems_to_say() {
 fn what_the_example_says_is_the_default_is_the_default() {
     let config = config::parse("belay.toml", EXAMPLE).unwrap();
     let bare = config::parse("bare.toml", "[[class]]\nname = \"web\"\nhosts = [\"web*.example.com\"]\n").unwrap();
+    // What the example sets otherwise, and says so.
     let web = belay_core::model::policy::ClassPolicy {
         environments: bare.policy.classes[0].environments.clone(),
+        enforce: Enforce::Off,
+        stale: None,
         ..config.policy.classes[0].clone()
     };
     assert_eq!(web, bare.policy.classes[0]);
@@ -123,26 +127,35 @@ fn every_mistake_is_reported_at_once_in_the_order_of_the_text() {
 
 #[test]
 fn what_is_not_built_is_refused_by_name() {
-    for line in ["waves = [1, \"5%\"]", "revert = \"ask\"", "max_closed = \"4h\"", "on_inconclusive = \"next\"", "timezone = \"UTC\""] {
+    for line in ["waves = [1, \"5%\"]", "revert = \"ask\"", "on_inconclusive = \"next\"", "timezone = \"UTC\""] {
         let key = line.split(' ').next().unwrap();
-        let expected = format!("belay.toml:4:1: error: `class.{key}` is not built yet; this release only observes\n  help: leave it out");
+        let expected = format!("belay.toml:4:1: error: `class.{key}` is not built yet\n  help: leave it out");
         assert_eq!(class(line), expected);
     }
-    for level in ["release-match", "rejected", "waves"] {
-        let said = class(&format!("enforce = {level:?}"));
-        assert!(
-            said.starts_with(&format!("belay.toml:4:11: error: `enforce = {level:?}` is not built yet; this release only observes")),
-            "{said}"
-        );
-    }
-    assert!(class("enforce = \"on\"").contains("this release knows only \"off\""));
-    assert!(config::parse("x", &format!("{WEB}enforce = \"off\"\n")).is_ok());
+    let waves = class("enforce = \"waves\"");
+    assert!(waves.starts_with("belay.toml:4:11: error: `enforce = \"waves\"` is not built yet: no wave would ever open"), "{waves}");
     for way in ["file = \"/etc/release\"", "command = \"app --version\""] {
         let said = class(&format!("release = {{ {way} }}"));
-        assert!(said.contains("needs the agent, which this release does not have"), "{said}");
-        assert!(said.contains("PUT /api/v1/hosts/HOST/facts"), "{said}");
+        assert!(said.contains("a server must not name files or commands of hosts"), "{said}");
+        assert!(said.contains("agent.toml"), "{said}");
     }
     assert!(said("false_rejections = \"1 per 30d\"\n").contains("not built yet"));
+}
+
+#[test]
+fn how_far_the_gate_goes_is_configured_and_what_cannot_work_is_refused() {
+    let read = |lines: &str| config::parse("x", &format!("{WEB}{lines}\n")).map(|config| config.policy.classes[0].clone());
+    for (level, known) in [("off", Enforce::Off), ("rejected", Enforce::Rejected)] {
+        assert_eq!(read(&format!("enforce = {level:?}")).unwrap().enforce, known);
+    }
+    let map = "environments = { \"142\" = \"r142\" }";
+    let class_of = read(&format!("enforce = \"release-match\"\n{map}\nmax_closed = \"2h\"\nstale = \"65m\"")).unwrap();
+    assert_eq!(
+        (class_of.enforce, class_of.max_closed, class_of.stale),
+        (Enforce::ReleaseMatch, Span::from_min(120), Some(Span::from_min(65)))
+    );
+    assert!(class("enforce = \"release-match\"").contains("there is nothing that could match"));
+    assert!(class("enforce = \"on\"").contains("known here: off, release-match, rejected"));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Tests of belay-api as its users see it.
 
+mod agent;
+mod catch;
 mod config;
 mod http;
 mod journal;

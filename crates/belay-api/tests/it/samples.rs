@@ -62,7 +62,7 @@ fn signal_name() -> SignalName {
     SignalName::parse("requests").unwrap()
 }
 
-fn actor() -> Actor {
+pub fn actor() -> Actor {
     Actor("alice".into())
 }
 
@@ -266,6 +266,8 @@ pub fn rich_host() -> Host {
         items: BTreeMap::from([(key(), Carried { content: Digest::of(b"142"), at: NOW })]),
         failing: BTreeSet::from(["Service[app]".to_owned(), "Exec[x]".to_owned()]),
         trouble: Some(Trouble { at: NOW, text: "not readable".into() }),
+        agent: Some(super::catch::agent()),
+        pin: Some(super::catch::pin()),
         recent: vec![Seen { tool_run_id: "uuid-7".into(), run: RunId(7), digest: Digest::of(b"7") }],
         ..Host::new(host("web09"), class(), NOW)
     }
@@ -274,7 +276,10 @@ pub fn rich_host() -> Host {
 fn effect(id: u64, dead: bool) -> Effect {
     Effect {
         id: EffectId(id),
-        task: Task::Notify { receiver: ReceiverName::parse("team").unwrap(), change: ChangeId(17) },
+        task: Task::Notify {
+            receiver: ReceiverName::parse("team").unwrap(),
+            about: belay_core::model::alert::Subject::Change(ChangeId(17)),
+        },
         attempts: 3,
         next_try: NOW,
         asked: NOW - Span::from_s(90),
@@ -351,7 +356,10 @@ pub fn samples() -> Vec<Fact> {
     let facts = BTreeMap::from([("role".to_owned(), "web".to_owned())]);
     let scope = Scope { class: class(), release: Some(release("142")) };
     let mut all = vec![
-        Fact::CountersRestored { counters: Counters { runs: 1, changes: 2, effects: u64::MAX - 1 }, now: NOW },
+        Fact::CountersRestored {
+            counters: Counters { runs: 1, changes: 2, effects: u64::MAX - 1, holds: 3, reverts: 4, facts: 99, steered: 98, incarnation: 2 },
+            now: NOW,
+        },
         Fact::PolicyLoaded { policy, actor: actor(), moved },
         Fact::PolicyLoaded { policy: Arc::default(), actor: actor(), moved: BTreeMap::new() },
         Fact::HostEnrolled { host: host("web01"), class: class() },
@@ -384,8 +392,9 @@ pub fn samples() -> Vec<Fact> {
     let marks = [Mark::Adopted, Mark::OnTrial(ChangeId(17)), Mark::Accepted(ChangeId(17)), Mark::Rejected(ChangeId(17))];
     all.extend(marks.map(|mark| Fact::ItemsMarked { scope: scope.clone(), items: items(), mark }));
     all.extend(of_changes());
+    all.extend(super::catch::of_the_catch());
     all.extend([
-        Fact::EffectAsked { effect: effect(1, false), change: ChangeId(17) },
+        Fact::EffectAsked { effect: effect(1, false) },
         Fact::EffectTried { effect: effect(2, true) },
         Fact::EffectDone { effect: EffectId(1), delivered: true },
         Fact::EffectDone { effect: EffectId(9), delivered: false },

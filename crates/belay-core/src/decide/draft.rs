@@ -1,6 +1,6 @@
 //! A decision in the making: the facts so far, and the numbers given out so far.
 
-use crate::model::ids::{ChangeId, EffectId, HostId, RunId};
+use crate::model::ids::{ChangeId, EffectId, HoldId, HostId, RevertId, RunId};
 use crate::model::principal::Actor;
 use crate::model::time::Timestamp;
 use crate::state::{Counters, Fact, Note, NoteKind, State};
@@ -40,6 +40,16 @@ impl<'a> Draft<'a> {
     pub(super) fn next_change(&mut self) -> ChangeId {
         self.counters.changes += 1;
         ChangeId(self.counters.changes)
+    }
+
+    pub(super) fn next_hold(&mut self) -> HoldId {
+        self.counters.holds += 1;
+        HoldId(self.counters.holds)
+    }
+
+    pub(super) fn next_revert(&mut self) -> RevertId {
+        self.counters.reverts += 1;
+        RevertId(self.counters.reverts)
     }
 
     pub(super) fn next_effect(&mut self) -> EffectId {

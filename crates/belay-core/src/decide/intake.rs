@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::Answer;
 use super::changes::{self, Arriving};
 use super::delta::{self, Delta};
 use super::draft::Draft;
 use super::drift;
+use super::{Answer, aftermath, reverts};
 use crate::model::change::{Failure, Treated};
 use crate::model::host::Host;
 use crate::model::ids::{ChangeId, ClassName, Digest, HostId, InboxId, RunId};
@@ -157,6 +157,7 @@ fn record(draft: &mut Draft<'_>, arrival: &Arrival<'_>, id: &HostId, placed: &Pl
     }
     adopt(draft, &scope, &delta.adopt);
     run.change = change;
+    aftermath::follow(draft, host, &scope, &run, report);
     let number = run.id;
     draft.push(Fact::RunRecorded { run: Box::new(run), inbox: arrival.inbox, actor: arrival.principal.actor() });
     number
@@ -228,6 +229,10 @@ fn weigh(draft: &mut Draft<'_>, host: &Host, scope: &Scope, run: &Run, delta: &D
     });
     let mut words = delta.words.clone();
     if let Some((key, content, said)) = drift::wave(draft.state, host, &delta.restored, run.started) {
+        items.insert(key.clone(), content);
+        words.insert(key, said);
+    }
+    if let Some((key, content, said)) = reverts::is_return(draft.state, host, run).filter(|_| run.kind.applied()) {
         items.insert(key.clone(), content);
         words.insert(key, said);
     }

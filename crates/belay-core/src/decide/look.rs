@@ -7,10 +7,12 @@ use super::draft::Draft;
 use super::notify::Pace;
 use super::{notify, trial};
 use crate::explain::change as explain;
+use crate::model::alert::Subject;
 use crate::model::change::{Change, Treated};
 use crate::model::host::Host;
 use crate::model::ids::{ChangeId, Digest, HostId};
-use crate::model::item::{COMPILE_KIND, Content, DRIFT_KIND, ItemKey, Items, Mark, RELEASE_KIND};
+use crate::model::item::{COMPILE_KIND, Content, DRIFT_KIND, ItemKey, Items, Mark, RELEASE_KIND, REVERT_KIND};
+use crate::model::revert::Revert;
 use crate::model::time::{Span, Timestamp};
 use crate::model::verdict::{Finding, Gap, Judge, Look, Outcome, Says, Standing, Verdict};
 use crate::state::{Fact, Scope};
@@ -42,7 +44,7 @@ pub(super) fn looked(draft: &mut Draft<'_>, id: ChangeId, look: &Look, evidence:
 
 /// A suspicion that comes and goes is told of once in ten minutes.
 fn not_said_lately(draft: &Draft<'_>, id: ChangeId) -> bool {
-    draft.state.alerted.get(&id).is_none_or(|last| draft.now.since(*last) >= Span::from_min(10))
+    draft.state.alerted.get(&Subject::Change(id)).is_none_or(|last| draft.now.since(*last) >= Span::from_min(10))
 }
 
 /// A rejected Change keeps its verdict. Where its harm shows on more hosts than before, that is
@@ -110,10 +112,15 @@ pub(super) fn conclude(draft: &mut Draft<'_>, change: &Change, verdict: Verdict)
     draft.push(Fact::Decided { change: change.id, verdict: Box::new(verdict) });
     mark(draft, change, &scope, &by, outcome, &harmed);
     if outcome != Outcome::Inconclusive(Gap::NoSignals) {
-        let worth = outcome != Outcome::Accepted || draft.state.alerted.contains_key(&change.id);
+        let worth = outcome != Outcome::Accepted || draft.state.alerted.contains_key(&Subject::Change(change.id));
         if worth {
             notify::tell(draft, change.id, &change.class, Pace::AtOnce);
         }
+    }
+    // What a return is worth belongs into the alert of what was taken back.
+    let returned = |revert: &&Revert| change.items.contains_key(&ItemKey::new(REVERT_KIND, "class", &revert.id.to_string()));
+    if let Some(revert) = draft.state.reverts.values().find(returned) {
+        notify::tell(draft, revert.change, &change.class, Pace::AtOnce);
     }
 }
 
@@ -165,7 +172,7 @@ fn concerns(change: &Change, key: &ItemKey, content: &Content, hosts: &[&Host], 
     match &*key.kind {
         RELEASE_KIND => hosts.iter().any(|host| host.release == change.release),
         COMPILE_KIND => outcome == Outcome::Rejected && hosts.iter().any(|host| treated(host).is_some_and(|t| t.compile_error.is_some())),
-        DRIFT_KIND => true,
+        DRIFT_KIND | REVERT_KIND => true,
         _ => hosts.iter().any(|host| match host.items.get(key) {
             Some(carried) => carried.content == *content,
             // Nothing carries what could not be applied.

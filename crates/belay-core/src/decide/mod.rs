@@ -1,23 +1,35 @@
 //! Deciding: state and an input in, facts out. All policy is here; nothing here acts.
 
+mod aftermath;
 mod changes;
 mod delta;
 mod draft;
 mod drift;
 mod facts;
+mod holds;
+pub mod host_policy;
 mod intake;
 mod look;
 mod notify;
 mod people;
+mod pins;
+mod polled;
+pub mod reverts;
 pub mod trial;
+pub mod wake;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use aftermath::waiting_for;
 pub use facts::{FACT_BYTES_MAX, FACTS_MAX};
+pub use holds::{HoldAsk, HoldEdit};
+pub use pins::PinAsk;
+
+use crate::host::talk::Poll;
 
 use crate::model::alert::Attempt;
-use crate::model::ids::{ChangeId, Digest, EffectId, HostId, InboxId, Release, RunId};
+use crate::model::ids::{ChangeId, Digest, EffectId, HoldId, HostId, InboxId, Release, RevertId, RunId};
 use crate::model::policy::Policy;
 use crate::model::principal::{Actor, Principal, Token};
 use crate::model::report::Decoded;
@@ -106,6 +118,62 @@ pub enum Input {
         /// Its name.
         name: String,
     },
+    /// A hold is to be placed.
+    PlaceHold {
+        /// Who asks, by credential.
+        principal: Principal,
+        /// What is asked for.
+        ask: Box<HoldAsk>,
+    },
+    /// A hold is to be altered.
+    EditHold {
+        /// Who asks, by credential.
+        principal: Principal,
+        /// Which.
+        hold: HoldId,
+        /// The revision that was seen, where the one who asks says it.
+        seen: Option<u32>,
+        /// How.
+        edit: HoldEdit,
+        /// Why; mandatory for an end.
+        reason: String,
+    },
+    /// Hosts are to be fixed to an environment, or no more.
+    Pin {
+        /// Who asks, by credential.
+        principal: Principal,
+        /// What is asked for.
+        ask: Box<PinAsk>,
+    },
+    /// A Change is to be taken back.
+    Revert {
+        /// Who asks, by credential.
+        principal: Principal,
+        /// Which.
+        change: ChangeId,
+        /// Why; mandatory.
+        reason: String,
+    },
+    /// A revert is to stop where it is.
+    StopRevert {
+        /// Who asks, by credential.
+        principal: Principal,
+        /// Which.
+        revert: RevertId,
+        /// Why.
+        reason: String,
+    },
+    /// A host's agent asked for its policy and told what stands there.
+    Polled {
+        /// Who, by credential.
+        principal: Principal,
+        /// The host.
+        host: HostId,
+        /// What it told.
+        poll: Box<Poll>,
+    },
+    /// Time went by.
+    Wake,
     /// An effect was tried.
     Tried {
         /// Which.
@@ -136,6 +204,24 @@ pub enum Answer {
     },
     /// Done.
     Done,
+    /// Done, on so many hosts.
+    Counted(u32),
+    /// The hold, and its revision now.
+    Hold {
+        /// Its number.
+        hold: HoldId,
+        /// Its revision.
+        revision: u32,
+    },
+    /// The revert that was begun.
+    Revert(RevertId),
+    /// What a host told was taken.
+    Polled {
+        /// The number of the last event that was taken.
+        ack: u64,
+    },
+    /// It was decided on what is no longer so; the text says what to look at.
+    Outdated(String),
     /// The credential does not allow it; the text says what it would take.
     Forbidden(String),
     /// There is no such thing.
@@ -145,6 +231,18 @@ pub enum Answer {
     Unprocessable(String),
     /// It contradicts what is known; the text says what.
     Conflict(String),
+}
+
+impl Answer {
+    /// Why it was not done; none when it was.
+    pub fn refusal(&self) -> Option<&str> {
+        match self {
+            Self::Forbidden(text) | Self::NotFound(text) | Self::Unprocessable(text) | Self::Conflict(text) | Self::Outdated(text) => {
+                Some(text)
+            }
+            Self::Run { .. } | Self::Done | Self::Counted(_) | Self::Hold { .. } | Self::Revert(_) | Self::Polled { .. } => None,
+        }
+    }
 }
 
 /// Decides what an input means. The facts are to be committed together, then applied in order,
@@ -165,6 +263,13 @@ pub fn decide(state: &State, now: Timestamp, input: &Input) -> (Vec<Fact>, Answe
         Input::Override { principal, change, ruling, reason } => people::rule(&mut draft, principal, *change, *ruling, reason),
         Input::IssueToken { principal, token } => people::issue(&mut draft, principal, token),
         Input::RevokeToken { principal, name } => people::revoke(&mut draft, principal, name),
+        Input::PlaceHold { principal, ask } => holds::place(&mut draft, principal, ask),
+        Input::EditHold { principal, hold, seen, edit, reason } => holds::edit(&mut draft, principal, *hold, *seen, edit, reason),
+        Input::Pin { principal, ask } => pins::set(&mut draft, principal, ask),
+        Input::Revert { principal, change, reason } => reverts::ask(&mut draft, principal, *change, reason),
+        Input::StopRevert { principal, revert, reason } => reverts::stop(&mut draft, principal, *revert, reason),
+        Input::Polled { principal, host, poll } => polled::polled(&mut draft, principal, host, poll),
+        Input::Wake => wake::wake(&mut draft),
         Input::Tried { effect, attempt } => notify::tried(&mut draft, *effect, attempt),
     };
     (draft.into_facts(), answer)

@@ -3,8 +3,9 @@
 
 use super::Answer;
 use super::draft::Draft;
-use crate::model::alert::{ATTEMPTS_MAX, Attempt, Effect, Task};
+use crate::model::alert::{ATTEMPTS_MAX, Attempt, Effect, Subject, Task};
 use crate::model::ids::{ChangeId, ClassName, EffectId};
+use crate::model::policy::Receiver;
 use crate::model::principal::Actor;
 use crate::model::time::Span;
 use crate::state::{Fact, NoteKind};
@@ -27,13 +28,22 @@ pub(super) enum Pace {
 
 /// Asks for every receiver of the class to be told how the Change stands.
 pub(super) fn tell(draft: &mut Draft<'_>, change: ChangeId, class: &ClassName, pace: Pace) {
+    tell_of(draft, &Subject::Change(change), &[class], pace);
+}
+
+/// Asks for every receiver of these classes (of all, where none is named) to be told how something
+/// stands.
+pub(super) fn tell_of(draft: &mut Draft<'_>, about: &Subject, classes: &[&ClassName], pace: Pace) {
     let policy = draft.state.policy.clone();
     let soonest = match pace {
         Pace::AtOnce => draft.now,
-        Pace::Gathered => draft.state.alerted.get(&change).map_or(draft.now, |last| *last + UPDATE_EVERY).max(draft.now),
+        Pace::Gathered => draft.state.alerted.get(about).map_or(draft.now, |last| *last + UPDATE_EVERY).max(draft.now),
     };
-    for receiver in policy.receivers.iter().filter(|receiver| receiver.classes.is_empty() || receiver.classes.contains(class)) {
-        let task = Task::Notify { receiver: receiver.name.clone(), change };
+    let wants = |receiver: &&Receiver| {
+        receiver.classes.is_empty() || classes.is_empty() || classes.iter().any(|class| receiver.classes.contains(class))
+    };
+    for receiver in policy.receivers.iter().filter(wants) {
+        let task = Task::Notify { receiver: receiver.name.clone(), about: about.clone() };
         let same = || draft.state.effects.values().filter(|effect| effect.task == task && !effect.dead);
         // One that is not due yet will say this as well. One that is due may be on its way with older words.
         match same().find(|effect| effect.next_try > draft.now) {
@@ -45,7 +55,7 @@ pub(super) fn tell(draft: &mut Draft<'_>, change: ChangeId, class: &ClassName, p
                 let next_try = if same().next().is_some() { soonest.max(draft.now + AFTER) } else { soonest };
                 let effect =
                     Effect { id: draft.next_effect(), task, attempts: 0, next_try, asked: draft.now, last_error: None, dead: false };
-                draft.push(Fact::EffectAsked { effect, change });
+                draft.push(Fact::EffectAsked { effect });
             }
         }
     }
@@ -68,8 +78,8 @@ pub(super) fn tried(draft: &mut Draft<'_>, id: EffectId, attempt: &Attempt) -> A
     let tried = Effect { attempts, next_try, last_error: Some(error.clone()), dead, ..effect.clone() };
     draft.push(Fact::EffectTried { effect: tried });
     if dead {
-        let Task::Notify { receiver, change } = &effect.task;
-        let text = format!("gave up telling {receiver} of {change} after {attempts} attempts: {error}");
+        let Task::Notify { receiver, about } = &effect.task;
+        let text = format!("gave up telling {receiver} of {about} after {attempts} attempts: {error}");
         draft.note(NoteKind::Warning, &Actor("belay".to_owned()), None, text);
     }
     Answer::Done

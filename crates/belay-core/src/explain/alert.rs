@@ -1,11 +1,14 @@
 //! The alert of a Change: everything a stranger needs at 3 a.m., made from the state at the moment
 //! it is sent.
 
-use super::change as words;
-use crate::model::alert::{Alert, AlertPart};
+use super::{change as words, hold};
+use crate::decide::reverts;
+use crate::model::alert::{Alert, AlertPart, Subject};
 use crate::model::change::Change;
-use crate::model::ids::ChangeId;
-use crate::model::item::Mark;
+use crate::model::gate::Enforce;
+use crate::model::ids::{ChangeId, HostId};
+use crate::model::item::{ItemKey, Mark, REVERT_KIND};
+use crate::model::revert::{Progress, Revert};
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Finding, Outcome, Says, Standing};
 use crate::state::{Scope, State};
@@ -13,8 +16,18 @@ use crate::state::{Scope, State};
 /// The longest title, in characters.
 pub const TITLE_MAX: usize = 120;
 
-/// The alert of a Change as it stands at `now`; `None` when there is no such Change any more.
-pub fn alert(state: &State, id: ChangeId, now: Timestamp) -> Option<Alert> {
+/// The alert of something as it stands at `now`; `None` when it is not known any more.
+pub fn alert(state: &State, about: &Subject, now: Timestamp) -> Option<Alert> {
+    match about {
+        Subject::Change(id) => of_change(state, *id, now),
+        Subject::Hold(id) => hold::alert(state, *id, now),
+        Subject::Stale(class) => hold::stale(state, class, now),
+        Subject::Glass(host) => hold::glass(state, host, now),
+        Subject::Breaker => Some(hold::breaker(state, now)),
+    }
+}
+
+fn of_change(state: &State, id: ChangeId, now: Timestamp) -> Option<Alert> {
     let change = state.changes.get(&id)?;
     let parts = [
         part("Change", what(change)),
@@ -24,7 +37,7 @@ pub fn alert(state: &State, id: ChangeId, now: Timestamp) -> Option<Alert> {
         part("Against", against(change)),
         part("Missing", missing(change)),
         part("Context", context(state, change, now)),
-        part("Done", done(change)),
+        part("Done", done(state, change)),
         part("Next", next(state, change)),
     ];
     Some(Alert {
@@ -37,7 +50,7 @@ pub fn alert(state: &State, id: ChangeId, now: Timestamp) -> Option<Alert> {
     })
 }
 
-fn part(heading: &'static str, lines: Vec<String>) -> AlertPart {
+pub(super) fn part(heading: &'static str, lines: Vec<String>) -> AlertPart {
     AlertPart { heading, lines }
 }
 
@@ -50,14 +63,19 @@ fn firing(change: &Change) -> bool {
 }
 
 fn title(change: &Change) -> String {
-    let status = change.standing.word().to_uppercase();
+    let status = change.standing.word();
     let strongest = words::findings(change).iter().find(|finding| matches!(finding.says, Says::Harm | Says::Suspicion));
     let said = match (strongest, change.standing) {
         (Some(finding), _) => finding.text.clone(),
         (None, Standing::Final(Outcome::Inconclusive(gap))) => words::gap(gap).0.to_owned(),
         (None, _) => words::what(change),
     };
-    let text = format!("[{status}] {} {}: {said}", change.id, change.class);
+    titled(status, &format!("{} {}: {said}", change.id, change.class))
+}
+
+/// A title of at most [`TITLE_MAX`] characters: the status, then what is to be said.
+pub(super) fn titled(status: &str, said: &str) -> String {
+    let text = format!("[{}] {said}", status.to_uppercase());
     if text.chars().count() <= TITLE_MAX { text } else { text.chars().take(TITLE_MAX - 1).chain(['\u{2026}']).collect() }
 }
 
@@ -114,6 +132,7 @@ fn context(state: &State, change: &Change, now: Timestamp) -> Vec<String> {
     for other in state.open_changes().filter(|other| other.id != change.id && other.class == change.class) {
         lines.push(format!("{} is on trial in the same class since {} ({})", other.id, now.since(other.began()), words::what(other)));
     }
+    lines.extend(broken_holds(state, change));
     let failing = change.treated.keys().filter_map(|host| state.hosts.get(host)).filter(|host| host.trouble.is_some()).count();
     if failing > 0 {
         lines.push(format!("{failing} of its hosts sent a report that could not be read"));
@@ -121,13 +140,64 @@ fn context(state: &State, change: &Change, now: Timestamp) -> Vec<String> {
     lines
 }
 
-fn done(change: &Change) -> Vec<String> {
-    match change.standing {
-        Standing::Final(Outcome::Rejected) => {
-            vec!["its content is marked rejected for this class and release; this version only observes: nothing was stopped, nothing reverted".to_owned()]
-        }
-        Standing::Final(_) | Standing::Suspect | Standing::OnTrial => vec![],
+/// What Belay did about it: how far its gate goes for the class, and what was taken back.
+fn done(state: &State, change: &Change) -> Vec<String> {
+    let mut lines = Vec::new();
+    if change.standing == Standing::Final(Outcome::Rejected) {
+        let enforce = state.policy.class(&change.class).enforce;
+        lines.push(match enforce {
+            Enforce::Off | Enforce::ReleaseMatch => {
+                let level = enforce.word();
+                format!("its content is marked rejected for this class and release; with enforce = \"{level}\" the gate does not stop it")
+            }
+            Enforce::Rejected | Enforce::Waves => {
+                "its content is marked rejected for this class and release: the gate refuses it to every further host".to_owned()
+            }
+        });
     }
+    let reverts: Vec<String> = state.reverts.values().filter(|revert| revert.change == change.id).map(|one| revert(state, one)).collect();
+    if reverts.is_empty() && !lines.is_empty() {
+        lines.push("nothing was reverted: that is asked for".to_owned());
+    }
+    lines.extend(reverts);
+    lines
+}
+
+/// How far a revert is, in one line.
+pub(super) fn revert(state: &State, revert: &Revert) -> String {
+    let done = revert.count(|progress| matches!(progress, Progress::Done(_)));
+    let failed = revert.count(|progress| matches!(progress, Progress::Failed(_)));
+    let mut line = format!("{} of {}: {done} of {} hosts went back", revert.id, revert.by, revert.hosts.len());
+    if failed > 0 {
+        line.push_str(&format!(", {failed} did not"));
+    }
+    if let Some(why) = &revert.stopped {
+        line.push_str(&format!("; stopped: {why}"));
+    }
+    let key = ItemKey::new(REVERT_KIND, "class", &revert.id.to_string());
+    match state.changes.values().rev().find(|change| change.items.contains_key(&key)) {
+        Some(trial) => line.push_str(&format!("; its own trial {} is {}", trial.id, words::standing(trial))),
+        None => line.push_str("; its own trial begins with the first host that is back"),
+    }
+    line
+}
+
+/// Holds that were broken by hand on the hosts of a Change.
+fn broken_holds(state: &State, change: &Change) -> Vec<String> {
+    let mut lines = Vec::new();
+    for hold in state.holds.values() {
+        let hosts: Vec<&HostId> = hold.broken.keys().filter(|host| change.treated.contains_key(*host)).collect();
+        let Some(first) = hosts.iter().filter_map(|host| hold.broken.get(*host)).map(|broken| broken.at).min() else { continue };
+        lines.push(format!(
+            "hold {} ({}, \"{}\", until {}) was broken by hand at {first} on {}",
+            hold.id,
+            hold.owner,
+            hold.reason,
+            hold.until,
+            words::hosts(hosts.into_iter())
+        ));
+    }
+    lines
 }
 
 fn next(state: &State, change: &Change) -> Vec<String> {
@@ -136,6 +206,9 @@ fn next(state: &State, change: &Change) -> Vec<String> {
     match change.standing {
         Standing::Final(Outcome::Rejected) => {
             lines.extend(undo(state, change));
+            if reverts::plan(state, id).is_some_and(|plan| !plan.ways.is_empty()) {
+                lines.push(format!("revert:   belay revert {id} --dry-run"));
+            }
             lines.push(format!("explain:  belay why {id}"));
             lines.push(format!("wrong?    belay accept {id} --reason \"...\""));
             lines.push("if nobody acts: it stays rejected; hosts that still come to it are counted here".to_owned());

@@ -2,4 +2,6 @@
 
 pub mod alert;
 pub mod change;
+pub mod gate;
+pub mod hold;
 pub mod why;

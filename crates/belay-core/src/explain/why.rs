@@ -1,6 +1,9 @@
 //! Why: a Change or a host explained on one screen.
 
-use super::change as words;
+use super::{change as words, gate};
+use crate::decide::host_policy::{self, order};
+use crate::host::talk::Lock;
+use crate::model::gate::Offered;
 use crate::model::host::Host;
 use crate::model::ids::{ChangeId, HostId};
 use crate::model::item::Mark;
@@ -52,6 +55,7 @@ pub fn host(state: &State, id: &HostId, now: Timestamp) -> Vec<String> {
         (None, _) => lines.push("no configuration was ever applied to it, as far as is known".to_owned()),
     }
     lines.extend(belonging(state, host));
+    lines.extend(catch(state, host, now));
     lines.extend(marks(state, host));
     if let Some(trouble) = &host.trouble {
         lines.push(format!("trouble since {}: {}", trouble.at, trouble.text));
@@ -60,6 +64,34 @@ pub fn host(state: &State, id: &HostId, now: Timestamp) -> Vec<String> {
     {
         lines.push(format!("it got {}, which is {}: {}", change.id, words::standing(change), words::what(change)));
     }
+    lines
+}
+
+/// What holds it, what its gate would answer, and which environment the classifier gives it.
+fn catch(state: &State, host: &Host, now: Timestamp) -> Vec<String> {
+    let class = state.policy.class(&host.class);
+    let mut lines: Vec<String> = state.holds_on(host).map(|hold| order(hold).sentence(now)).collect();
+    let broken = state.holds.values().filter(|hold| hold.stands()).filter_map(|hold| Some((hold.id, hold.broken.get(&host.id)?)));
+    lines.extend(broken.map(|(id, broken)| format!("{id} was broken by hand on it at {}, {} times", broken.at, broken.times)));
+    if let Some(agent) = &host.agent {
+        match &agent.status.lock {
+            Lock::Foreign { message, .. } => lines.push(format!("a lock that Belay did not write stands on it: {message}")),
+            Lock::Ours(_) => lines.push("its lock stands".to_owned()),
+            Lock::Absent => {}
+        }
+        if let Some(asked) = &agent.status.gate {
+            lines.push(format!("its gate last answered, {} ago, {}", now.since(asked.at), asked.why));
+        }
+    }
+    let again = Offered { environment: host.environment.clone(), ..Offered::default() };
+    let answer = host_policy::gate(state, &host.id, &again, now);
+    let environment = host.environment.as_ref().map_or_else(|| "what it had".to_owned(), |name| format!("environment {name}"));
+    lines.push(format!(
+        "with enforce = \"{}\", another run from {environment} would be {}",
+        class.enforce.word(),
+        gate::sentence(&answer, now)
+    ));
+    lines.extend(host_policy::classified(state, &host.id, now).map(|classified| gate::classified(&classified)));
     lines
 }
 

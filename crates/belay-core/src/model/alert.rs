@@ -1,6 +1,8 @@
 //! Alerts: one a Change, with its whole context, updated rather than repeated.
 
-use super::ids::{ChangeId, EffectId, ReceiverName};
+use std::fmt;
+
+use super::ids::{ChangeId, ClassName, EffectId, HoldId, HostId, ReceiverName};
 use super::time::Timestamp;
 
 /// Something to be done in the world: a row of the outbox.
@@ -25,13 +27,53 @@ pub struct Effect {
 /// What an effect does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Tell a receiver how a Change stands. The text is made when it is sent, from the state then.
+    /// Tell a receiver how something stands. The text is made when it is sent, from the state then.
     Notify {
         /// Where.
         receiver: ReceiverName,
-        /// Of which Change.
-        change: ChangeId,
+        /// Of what.
+        about: Subject,
     },
+}
+
+/// What people are told of: one alert each, updated rather than repeated.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A Change.
+    Change(ChangeId),
+    /// A hold: broken, expiring, expired.
+    Hold(HoldId),
+    /// Hosts of a class to which nothing was applied for too long.
+    Stale(ClassName),
+    /// The glass was broken on a host.
+    Glass(HostId),
+    /// Belay itself is stopping configuration management.
+    Breaker,
+}
+
+impl Subject {
+    /// Reads the printed form back; `None` when it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':') {
+            Some(("stale", class)) => ClassName::parse(class).ok().map(Self::Stale),
+            Some(("glass", host)) => HostId::parse(host).ok().map(Self::Glass),
+            Some(_) => None,
+            None if text == "breaker" => Some(Self::Breaker),
+            None => ChangeId::parse(text).map(Self::Change).or_else(|| HoldId::parse(text).map(Self::Hold)),
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Change(id) => write!(f, "{id}"),
+            Self::Hold(id) => write!(f, "{id}"),
+            Self::Stale(class) => write!(f, "stale:{class}"),
+            Self::Glass(host) => write!(f, "glass:{host}"),
+            Self::Breaker => f.write_str("breaker"),
+        }
+    }
 }
 
 /// How an attempt at an effect ended.

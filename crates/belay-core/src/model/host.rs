@@ -6,6 +6,8 @@ use super::ids::{ClassName, Digest, Environment, HostId, Release, RunId};
 use super::item::{Content, ItemKey};
 use super::report::{RunKind, Version};
 use super::time::Timestamp;
+use crate::host::policy::Pin;
+use crate::host::talk::HostStatus;
 
 /// A host as it is now.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,8 +40,23 @@ pub struct Host {
     pub struck: Option<Timestamp>,
     /// Why its last report could not be read or taken, until one can.
     pub trouble: Option<Trouble>,
+    /// What its agent told, where it has one.
+    pub agent: Option<Agent>,
+    /// The environment it is fixed to, for a time.
+    pub pin: Option<Pin>,
     /// Its latest runs, so that a repeated report is known at once: newest last, at most eight.
     pub recent: Vec<Seen>,
+}
+
+/// What a host's agent told last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agent {
+    /// Its version, for people.
+    pub version: String,
+    /// What stands on the host.
+    pub status: HostStatus,
+    /// The number of the last event that was taken.
+    pub events: u64,
 }
 
 /// A content a host carries.
@@ -105,6 +122,8 @@ impl Host {
             put_back: BTreeSet::new(),
             struck: None,
             trouble: None,
+            agent: None,
+            pin: None,
             recent: Vec::new(),
         }
     }

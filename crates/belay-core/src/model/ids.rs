@@ -172,6 +172,10 @@ numbers! {
     ChangeId("c-");
     /// An effect waiting to be done or done: a row of the outbox.
     EffectId("e-");
+    /// A hold, the operator's handle.
+    HoldId("h-");
+    /// A revert, the operator's handle.
+    RevertId("r-");
     /// A row of the inbox: bytes that were received and made durable.
     InboxId("in-");
 }

@@ -31,6 +31,9 @@ pub const RELEASE_KIND: &str = "Release";
 pub const COMPILE_KIND: &str = "Compile";
 /// The resource type of the item that stands for known content being put back on many hosts.
 pub const DRIFT_KIND: &str = "Drift";
+/// The resource type of the item that stands for a return to what was good: its trial tells whether
+/// the return did good.
+pub const REVERT_KIND: &str = "Revert";
 
 impl ItemKey {
     /// The item of these three names.
@@ -43,10 +46,10 @@ impl ItemKey {
         Self::new(ENVIRONMENT_KIND, "host", "name")
     }
 
-    /// Whether no tool sets this item: it stands for a release, an environment, a compile error or
-    /// a wave of drift.
+    /// Whether no tool sets this item: it stands for a release, an environment, a compile error, a
+    /// wave of drift or a return.
     pub fn stands_for_something(&self) -> bool {
-        [ENVIRONMENT_KIND, RELEASE_KIND, COMPILE_KIND, DRIFT_KIND].contains(&&*self.kind)
+        [ENVIRONMENT_KIND, RELEASE_KIND, COMPILE_KIND, DRIFT_KIND, REVERT_KIND].contains(&&*self.kind)
     }
 
     /// Whether this is the item that stands for the environment.
@@ -62,6 +65,7 @@ impl fmt::Display for ItemKey {
             RELEASE_KIND => f.write_str("release"),
             COMPILE_KIND => write!(f, "compile error in {}", self.title),
             DRIFT_KIND => f.write_str("drift on many hosts"),
+            REVERT_KIND => f.write_str("revert"),
             _ => write!(f, "{}[{}] {}", self.kind, self.title, self.parameter),
         }
     }

@@ -3,12 +3,15 @@
 pub mod alert;
 pub mod change;
 pub mod evidence;
+pub mod gate;
+pub mod hold;
 pub mod host;
 pub mod ids;
 pub mod item;
 pub mod policy;
 pub mod principal;
 pub mod report;
+pub mod revert;
 pub mod run;
 pub mod signal;
 pub mod time;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::gate::Enforce;
 use super::ids::{ClassName, Environment, HostId, ReceiverName, Release};
 use super::signal::Signal;
 use super::time::Span;
@@ -49,6 +50,12 @@ pub struct ClassPolicy {
     pub grace: Span,
     /// How many values of the own past are compared with, at most.
     pub past_steps: u32,
+    /// How far the gate goes.
+    pub enforce: Enforce,
+    /// How long content that a host does not know stays closed while the server is away.
+    pub max_closed: Span,
+    /// People are told of hosts to which nothing was applied for this long; `None`: they are not.
+    pub stale: Option<Span>,
 }
 
 /// Below this many hosts a class is too small to be its own peer.
@@ -134,6 +141,9 @@ impl ClassPolicy {
             horizon: Span::from_min(30),
             grace: Span::from_min(2),
             past_steps: 240,
+            enforce: Enforce::Off,
+            max_closed: Span::from_min(4 * 60),
+            stale: None,
         }
     }
 

@@ -70,6 +70,12 @@ impl Acceptance {
         sets
     }
 
+    /// Everything it holds of one scope: item, content, mark.
+    pub fn of_scope(&self, scope: &Scope) -> impl Iterator<Item = (&ItemKey, &Content, &Marked)> {
+        let items = self.scopes.get(scope).into_iter().flatten();
+        items.flat_map(|(key, contents)| contents.iter().map(move |(content, marked)| (key, content, marked)))
+    }
+
     /// Everything it holds: scope, item, content, mark.
     pub fn iter(&self) -> impl Iterator<Item = (&Scope, &ItemKey, &Content, &Marked)> {
         self.scopes.iter().flat_map(|(scope, items)| {

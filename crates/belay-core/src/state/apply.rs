@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::fact::Fact;
-use super::{CHANGES_KEPT, Scope, State};
+use super::{CHANGES_KEPT, ENDED_KEPT, Scope, State};
+use crate::model::alert::{Subject, Task};
 use crate::model::change::{Change, Treated};
 use crate::model::host::{Carried, Host, ITEMS_MAX, LastRun, RECENT_MAX, Seen, Trouble};
 use crate::model::ids::{ChangeId, HostId};
@@ -16,6 +17,10 @@ impl State {
     /// Applies a fact that was decided at `at`.
     pub fn apply(&mut self, at: Timestamp, fact: &Fact) {
         self.now = self.now.max(at);
+        self.counters.facts += 1;
+        if steers(fact) {
+            self.counters.steered = self.counters.facts;
+        }
         match fact {
             Fact::PolicyLoaded { policy, moved, .. } => {
                 self.policy = policy.clone();
@@ -35,6 +40,21 @@ impl State {
             }
             Fact::RunRecorded { run, .. } => self.apply_run(run),
             Fact::Quarantined { host, reason, .. } => self.trouble(host.as_ref(), at, reason),
+            Fact::HoldSet { .. } | Fact::PinSet { .. } | Fact::HostTold { .. } | Fact::RevertSet { .. } => self.apply_to_catch(fact),
+            Fact::WouldHaveRefused { class, would } => {
+                self.would.insert(class.clone(), *would);
+            }
+            Fact::StaleSet { class, hosts } if hosts.is_empty() => {
+                self.stale.remove(class);
+            }
+            Fact::StaleSet { class, hosts } => {
+                self.stale.insert(class.clone(), hosts.clone());
+            }
+            Fact::BreakerSet { breaker } => self.breaker = *breaker,
+            Fact::IncarnationBegun { incarnation } => self.counters.incarnation = *incarnation,
+            Fact::AlertedRestored { about, at } => {
+                self.alerted.insert(about.clone(), *at);
+            }
             Fact::ItemsMarked { scope, items, mark } => self.acceptance.set(scope, items, *mark, at),
             Fact::ChangeOpened { change } => {
                 self.counters.changes = self.counters.changes.max(change.id.0);
@@ -57,7 +77,7 @@ impl State {
             Fact::ChangeRestored { change, alerted } => {
                 self.changes.insert(change.id, (**change).clone());
                 if let Some(alerted) = alerted {
-                    self.alerted.insert(change.id, *alerted);
+                    self.alerted.insert(Subject::Change(change.id), *alerted);
                 }
             }
         }
@@ -157,10 +177,11 @@ impl State {
 
     fn apply_to_effect(&mut self, at: Timestamp, fact: &Fact) {
         match fact {
-            Fact::EffectAsked { effect, change } => {
+            Fact::EffectAsked { effect } => {
                 self.counters.effects = self.counters.effects.max(effect.id.0);
                 self.effects.insert(effect.id, effect.clone());
-                self.alerted.insert(*change, at);
+                let Task::Notify { about, .. } = &effect.task;
+                self.alerted.insert(about.clone(), at);
             }
             Fact::EffectTried { effect } => {
                 self.effects.insert(effect.id, effect.clone());
@@ -180,8 +201,68 @@ impl State {
             let oldest = |of: fn(&Change, bool) -> bool| self.changes.values().find(|c| of(c, rejected(c))).map(|c| c.id);
             let Some(id) = oldest(|c, rejected| !c.open() && !rejected).or_else(|| oldest(|c, _| !c.open())) else { return };
             self.changes.remove(&id);
-            self.alerted.remove(&id);
+            self.alerted.remove(&Subject::Change(id));
         }
+    }
+
+    fn apply_to_catch(&mut self, fact: &Fact) {
+        match fact {
+            Fact::HoldSet { hold, .. } => {
+                self.counters.holds = self.counters.holds.max(hold.id.0);
+                self.holds.insert(hold.id, (**hold).clone());
+                let ended: Vec<_> = self.holds.values().filter(|hold| !hold.stands()).map(|hold| hold.id).collect();
+                for id in ended.iter().take(ended.len().saturating_sub(ENDED_KEPT)) {
+                    self.holds.remove(id);
+                    self.alerted.remove(&Subject::Hold(*id));
+                }
+            }
+            Fact::RevertSet { revert, .. } => {
+                self.counters.reverts = self.counters.reverts.max(revert.id.0);
+                self.reverts.insert(revert.id, (**revert).clone());
+                let ended: Vec<_> = self.reverts.values().filter(|revert| !revert.goes_on()).map(|revert| revert.id).collect();
+                for id in ended.iter().take(ended.len().saturating_sub(ENDED_KEPT)) {
+                    self.reverts.remove(id);
+                }
+            }
+            Fact::PinSet { host, pin, .. } => self.alter(host, |host| host.pin.clone_from(pin)),
+            Fact::HostTold { host, agent } => self.alter(host, |host| host.agent = Some((**agent).clone())),
+            _ => unreachable!("apply sends only facts about the catch here"),
+        }
+    }
+}
+
+/// Whether a fact may alter the policy that some host is given.
+fn steers(fact: &Fact) -> bool {
+    match fact {
+        Fact::PolicyLoaded { .. }
+        | Fact::FactsSet { .. }
+        | Fact::ItemsMarked { .. }
+        | Fact::HoldSet { .. }
+        | Fact::PinSet { .. }
+        | Fact::RevertSet { .. }
+        | Fact::IncarnationBegun { .. } => true,
+        Fact::HostEnrolled { .. }
+        | Fact::RunRecorded { .. }
+        | Fact::Quarantined { .. }
+        | Fact::InboxDone { .. }
+        | Fact::ChangeOpened { .. }
+        | Fact::ChangeJoined { .. }
+        | Fact::Looked { .. }
+        | Fact::Decided { .. }
+        | Fact::EffectAsked { .. }
+        | Fact::EffectTried { .. }
+        | Fact::EffectDone { .. }
+        | Fact::TokenIssued { .. }
+        | Fact::TokenRevoked { .. }
+        | Fact::HostTold { .. }
+        | Fact::WouldHaveRefused { .. }
+        | Fact::StaleSet { .. }
+        | Fact::BreakerSet { .. }
+        | Fact::AlertedRestored { .. }
+        | Fact::Noted(_)
+        | Fact::CountersRestored { .. }
+        | Fact::HostRestored(_)
+        | Fact::ChangeRestored { .. } => false,
     }
 }
 

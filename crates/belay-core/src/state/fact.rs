@@ -1,17 +1,20 @@
 //! Facts: what was decided, in the past tense. A fact holds its consequences in full, so that
 //! applying it needs no policy, and old facts mean the same under new code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Scope;
-use crate::model::alert::Effect;
+use crate::host::policy::Pin;
+use crate::model::alert::{Effect, Subject};
 use crate::model::change::{Change, ItemWords, Treated};
-use crate::model::host::Host;
+use crate::model::hold::Hold;
+use crate::model::host::{Agent, Host};
 use crate::model::ids::{ChangeId, ClassName, Digest, EffectId, HostId, InboxId, Release};
 use crate::model::item::{ItemKey, Items, Mark};
 use crate::model::policy::Policy;
 use crate::model::principal::{Actor, Token};
+use crate::model::revert::Revert;
 use crate::model::run::Run;
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Look, Verdict};
@@ -25,6 +28,16 @@ pub struct Counters {
     pub changes: u64,
     /// Effects.
     pub effects: u64,
+    /// Holds.
+    pub holds: u64,
+    /// Reverts.
+    pub reverts: u64,
+    /// Facts applied: where in this history the state stands.
+    pub facts: u64,
+    /// The last of them that may have altered the policy of a host.
+    pub steered: u64,
+    /// Restores from a backup: each begins a history of its own.
+    pub incarnation: u64,
 }
 
 /// What an audit reader should know of, without any bearing on later decisions.
@@ -153,8 +166,6 @@ pub enum Fact {
     EffectAsked {
         /// What.
         effect: Effect,
-        /// The Change it tells of.
-        change: ChangeId,
     },
     /// An effect was tried.
     EffectTried {
@@ -181,6 +192,71 @@ pub enum Fact {
         name: String,
         /// Who ended it.
         actor: Actor,
+    },
+    /// A hold was placed or altered: how it is now, in full.
+    HoldSet {
+        /// The hold.
+        hold: Box<Hold>,
+        /// Who did it.
+        actor: Actor,
+        /// What happened, in plain words.
+        what: String,
+    },
+    /// A host was fixed to an environment, or is no more.
+    PinSet {
+        /// The host.
+        host: HostId,
+        /// The pin; none when it ended.
+        pin: Option<Pin>,
+        /// Who did it.
+        actor: Actor,
+    },
+    /// A host's agent told something new.
+    HostTold {
+        /// The host.
+        host: HostId,
+        /// What stands there now.
+        agent: Box<Agent>,
+    },
+    /// A revert was asked for or went on: how it is now, in full.
+    RevertSet {
+        /// The revert.
+        revert: Box<Revert>,
+        /// Who did it.
+        actor: Actor,
+        /// What happened, in plain words.
+        what: String,
+    },
+    /// A run was applied that a stricter level of enforcement would have refused.
+    WouldHaveRefused {
+        /// The class of its host.
+        class: ClassName,
+        /// How many so far, with this one.
+        would: super::Would,
+    },
+    /// Other hosts of a class than before have had nothing applied for too long.
+    StaleSet {
+        /// The class.
+        class: ClassName,
+        /// The hosts; empty when it is over.
+        hosts: BTreeSet<HostId>,
+    },
+    /// Belay itself is stopping configuration management, or does no more.
+    BreakerSet {
+        /// Since when and how many; none when it is over.
+        breaker: Option<super::Breaker>,
+    },
+    /// A new history began: this server was restored from a backup.
+    IncarnationBegun {
+        /// Its number.
+        incarnation: u64,
+    },
+    /// Part of a snapshot: when people were last told of something that is no Change.
+    AlertedRestored {
+        /// Of what.
+        about: Subject,
+        /// When.
+        at: Timestamp,
     },
     /// A line of the audit.
     Noted(Note),
@@ -222,6 +298,15 @@ impl Fact {
             Self::EffectDone { .. } => "effect-done",
             Self::TokenIssued { .. } => "token-issued",
             Self::TokenRevoked { .. } => "token-revoked",
+            Self::HoldSet { .. } => "hold-set",
+            Self::PinSet { .. } => "pin-set",
+            Self::HostTold { .. } => "host-told",
+            Self::RevertSet { .. } => "revert-set",
+            Self::WouldHaveRefused { .. } => "would-have-refused",
+            Self::StaleSet { .. } => "stale-set",
+            Self::BreakerSet { .. } => "breaker-set",
+            Self::IncarnationBegun { .. } => "incarnation-begun",
+            Self::AlertedRestored { .. } => "alerted-restored",
             Self::Noted(_) => "noted",
             Self::CountersRestored { .. } => "counters-restored",
             Self::HostRestored(_) => "host-restored",

@@ -6,19 +6,21 @@ mod apply;
 mod fact;
 mod snapshot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use acceptance::{Acceptance, Scope};
 pub use fact::{Counters, Fact, Note, NoteKind};
 
-use crate::model::alert::Effect;
+use crate::model::alert::{Effect, Subject};
 use crate::model::change::Change;
+use crate::model::hold::Hold;
 use crate::model::host::Host;
-use crate::model::ids::{ChangeId, ClassName, EffectId, HostId, Release};
+use crate::model::ids::{ChangeId, ClassName, EffectId, HoldId, HostId, Release, RevertId};
 use crate::model::policy::Policy;
 use crate::model::principal::Token;
 use crate::model::report::Version;
+use crate::model::revert::Revert;
 use crate::model::time::Timestamp;
 
 /// Everything that decisions depend on.
@@ -42,14 +44,49 @@ pub struct State {
     pub changes: BTreeMap<ChangeId, Change>,
     /// Effects not yet done, and the given-up ones.
     pub effects: BTreeMap<EffectId, Effect>,
-    /// Changes of which an alert was sent, with the time of the last one asked for.
-    pub alerted: BTreeMap<ChangeId, Timestamp>,
+    /// What people were told of, with the time of the last message asked for.
+    pub alerted: BTreeMap<Subject, Timestamp>,
+    /// Holds: all that stand, and the latest that ended.
+    pub holds: BTreeMap<HoldId, Hold>,
+    /// Reverts: all that go on, and the latest that ended.
+    pub reverts: BTreeMap<RevertId, Revert>,
+    /// Runs that a stricter level of enforcement would have refused, by class.
+    pub would: BTreeMap<ClassName, Would>,
+    /// Hosts to which nothing was applied for too long, by class.
+    pub stale: BTreeMap<ClassName, BTreeSet<HostId>>,
+    /// Belay itself is stopping configuration management.
+    pub breaker: Option<Breaker>,
     /// Credentials.
     pub tokens: Vec<Token>,
 }
 
 /// Decided Changes that stay in memory; older ones live in the ledger's tables.
 pub const CHANGES_KEPT: usize = 1_000;
+
+/// Ended holds, and ended reverts, that stay in memory.
+pub const ENDED_KEPT: usize = 200;
+
+/// Runs of a class that went although a stricter level of enforcement would have refused them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Would {
+    /// When the first one was counted.
+    pub since: Timestamp,
+    /// Whose environment did not belong to the release.
+    pub release_match: u64,
+    /// Whose content had been rejected.
+    pub rejected: u64,
+}
+
+/// Belay itself is stopping configuration management.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    /// Since when.
+    pub since: Timestamp,
+    /// Hosts that were refused within the hour before it was last counted.
+    pub refused: u32,
+    /// Hosts that asked within that hour.
+    pub asked: u32,
+}
 
 /// A class by the number of its hosts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,6 +118,11 @@ impl State {
     /// The hosts of a class.
     pub fn hosts_of<'a>(&'a self, class: &'a ClassName) -> impl Iterator<Item = &'a Host> {
         self.hosts.values().filter(move |host| host.class == *class)
+    }
+
+    /// The holds on a host, oldest first.
+    pub fn holds_on<'a>(&'a self, host: &'a Host) -> impl Iterator<Item = &'a Hold> {
+        self.holds.values().filter(move |hold| hold.holds(host))
     }
 
     /// The next time at which an effect wants to be tried.

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::fact::Fact;
-use super::{Scope, State};
-use crate::model::ids::ChangeId;
+use super::{Scope, State, Would};
+use crate::model::alert::Subject;
+use crate::model::hold::Hold;
+use crate::model::ids::{ChangeId, ClassName};
 use crate::model::item::{Items, Mark};
 use crate::model::principal::Actor;
+use crate::model::revert::Revert;
 use crate::model::time::Timestamp;
 
 impl State {
@@ -16,18 +19,36 @@ impl State {
     pub fn to_facts(&self) -> Vec<(Timestamp, Fact)> {
         let mut out = Vec::new();
         let actor = Actor("snapshot".to_owned());
-        out.push((self.now, Fact::CountersRestored { counters: self.counters, now: self.now }));
         let policy = Fact::PolicyLoaded { policy: Arc::clone(&self.policy), actor: actor.clone(), moved: BTreeMap::new() };
         out.push((self.now, policy));
         out.extend(self.hosts.values().map(|host| (self.now, Fact::HostRestored(Box::new(host.clone())))));
         out.extend(self.marks());
         for change in self.changes.values() {
-            let alerted = self.alerted.get(&change.id).copied();
+            let alerted = self.alerted.get(&Subject::Change(change.id)).copied();
             out.push((self.now, Fact::ChangeRestored { change: Box::new(change.clone()), alerted }));
         }
         out.extend(self.effects.values().map(|effect| (self.now, Fact::EffectTried { effect: effect.clone() })));
         out.extend(self.tokens.iter().map(|token| (self.now, Fact::TokenIssued { token: token.clone(), actor: actor.clone() })));
+        out.extend(self.catch(&actor));
+        // Last, because it also says how many facts had been applied, and those above count.
+        out.push((self.now, Fact::CountersRestored { counters: self.counters, now: self.now }));
         out
+    }
+
+    /// Holds, reverts and what is counted about them.
+    fn catch(&self, actor: &Actor) -> Vec<(Timestamp, Fact)> {
+        let what = "snapshot";
+        let hold = |hold: &Hold| Fact::HoldSet { hold: Box::new(hold.clone()), actor: actor.clone(), what: what.to_owned() };
+        let revert = |revert: &Revert| Fact::RevertSet { revert: Box::new(revert.clone()), actor: actor.clone(), what: what.to_owned() };
+        let would = |(class, would): (&ClassName, &Would)| Fact::WouldHaveRefused { class: class.clone(), would: *would };
+        let mut facts: Vec<Fact> = self.holds.values().map(hold).collect();
+        facts.extend(self.reverts.values().map(revert));
+        facts.extend(self.would.iter().map(would));
+        facts.extend(self.stale.iter().map(|(class, hosts)| Fact::StaleSet { class: class.clone(), hosts: hosts.clone() }));
+        facts.extend(self.breaker.map(|breaker| Fact::BreakerSet { breaker: Some(breaker) }));
+        let told = self.alerted.iter().filter(|(about, _)| !matches!(about, Subject::Change(_)));
+        facts.extend(told.map(|(about, at)| Fact::AlertedRestored { about: about.clone(), at: *at }));
+        facts.into_iter().map(|fact| (self.now, fact)).collect()
     }
 
     /// The ledger of acceptance: one fact for all items of a scope that got one mark at one time.

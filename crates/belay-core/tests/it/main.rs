@@ -1,6 +1,9 @@
 //! The core from outside: inputs in, facts and state out.
 
 mod acceptance;
+mod catch;
+mod hold_histories;
+mod holds;
 mod intake;
 mod judging;
 mod lab;

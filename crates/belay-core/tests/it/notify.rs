@@ -4,7 +4,7 @@ use belay_core::decide::trial::watched;
 use belay_core::decide::{Answer, Input, Ruling};
 use belay_core::explain::alert::{TITLE_MAX, alert};
 use belay_core::explain::why;
-use belay_core::model::alert::{ATTEMPTS_MAX, Attempt};
+use belay_core::model::alert::{ATTEMPTS_MAX, Attempt, Subject};
 use belay_core::model::ids::{ChangeId, HostId, SignalName};
 use belay_core::model::item::Mark;
 use belay_core::model::principal::Role;
@@ -87,7 +87,7 @@ fn a_given_up_message_leaves_when_a_newer_one_for_the_same_ears_arrives() {
 fn an_alert_says_what_changed_where_since_when_what_is_missing_and_what_to_do() {
     let mut lab = on_trial();
     lab.conclude(1, Outcome::Rejected);
-    let alert = alert(&lab.state, ChangeId(1), lab.now).unwrap();
+    let alert = alert(&lab.state, &Subject::Change(ChangeId(1)), lab.now).unwrap();
     let text: String = alert.parts.iter().flat_map(|part| part.lines.iter().map(|line| format!("{}: {line}\n", part.heading))).collect();
     for needed in [
         FILE,
@@ -158,7 +158,7 @@ fn after_a_rejection_more_of_the_same_harm_is_recorded_and_told_and_the_verdict_
     lab.look(1, Standing::OnTrial, vec![], vec![]);
     let change = &lab.state.changes[&ChangeId(1)];
     assert_eq!((&change.verdict, change.standing), (&verdict, Standing::Final(Outcome::Rejected)));
-    assert!(alert(&lab.state, ChangeId(1), lab.now).unwrap().title.contains("stopped on 2 hosts"));
+    assert!(alert(&lab.state, &Subject::Change(ChangeId(1)), lab.now).unwrap().title.contains("stopped on 2 hosts"));
     assert_eq!(lab.state.effects.len(), 1);
     lab.pass(Span::from_min(120));
     assert!(watched(&lab.state, lab.now).is_empty());

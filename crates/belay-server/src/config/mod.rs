@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use belay_api::config::{Config, ConfigError, parse_many};
-use belay_core::decide::{Answer, Input};
+use belay_core::decide::Input;
 use belay_core::model::principal::Actor;
 use belay_core::model::time::Timestamp;
 use thiserror::Error;
@@ -109,12 +109,8 @@ impl Configuration {
 /// When the drive does not take it.
 pub async fn load(drive: &Drive, config: Config, actor: Actor) -> Result<(), LoadError> {
     let policy = Arc::new(config.policy);
-    match drive.decide(Input::Policy { policy, actor }, Keep::default()).await? {
-        Answer::Done | Answer::Run { .. } => Ok(()),
-        Answer::Forbidden(text) | Answer::NotFound(text) | Answer::Unprocessable(text) | Answer::Conflict(text) => {
-            Err(LoadError::Refused(text))
-        }
-    }
+    let answer = drive.decide(Input::Policy { policy, actor }, Keep::default()).await?;
+    answer.refusal().map_or(Ok(()), |text| Err(LoadError::Refused(text.to_owned())))
 }
 
 /// Reads a file and its drop-ins (`FILE.d/*.toml`, in the order of their names). No file at all is

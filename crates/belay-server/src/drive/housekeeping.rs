@@ -5,12 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use belay_core::decide::Input;
+use belay_core::decide::wake::due;
 use tokio::sync::watch;
 
-use super::{Drive, Fatal};
+use super::{Drive, Fatal, Keep};
 use crate::disk;
 use crate::signals::Signals;
 
+/// How often it is looked whether time has brought something about, at the most.
+const WAKE_EVERY: Duration = Duration::from_millis(200);
 /// How often the disk is looked at.
 const DISK_EVERY: Duration = Duration::from_secs(10);
 /// How often what is beyond the limits is forgotten; a step at a time, so that the writer is never
@@ -34,6 +38,24 @@ pub async fn watch_disk(drive: Drive, dir: PathBuf, mut stop: watch::Receiver<bo
         }
         tokio::select! {
             () = tokio::time::sleep(DISK_EVERY) => {}
+            _ = stop.changed() => return,
+        }
+    }
+}
+
+/// Wakes the drive where time alone has brought something about: a hold that expires, a pin that ends,
+/// hosts that went stale. Whether it has is asked of the published state, so that the writer hears of
+/// it only then.
+pub async fn wake(drive: Drive, tick: Duration, mut stop: watch::Receiver<bool>) {
+    loop {
+        let now = drive.now();
+        if drive.read(|state| due(state, now))
+            && let Err(error) = drive.decide(Input::Wake, Keep::default()).await
+        {
+            tracing::warn!(%error, "what time brought about could not be recorded; it is tried again");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(tick.max(WAKE_EVERY)) => {}
             _ = stop.changed() => return,
         }
     }

@@ -92,17 +92,17 @@ impl Outbox {
     }
 
     async fn send(&self, effect: &Effect) -> Attempt {
-        let Task::Notify { receiver, change } = &effect.task;
+        let Task::Notify { receiver, about } = &effect.task;
         let now = self.drive.now();
         let (known, alert) = self.drive.read(|state| {
             let known = state.policy.receivers.iter().find(|known| known.name == *receiver).cloned();
-            (known, alert::alert(state, *change, now))
+            (known, alert::alert(state, about, now))
         });
         let Some(known) = known else {
             return Attempt::Never(format!("{receiver} is no longer in the configuration"));
         };
         let Some(alert) = alert else {
-            return Attempt::Never(format!("{change} is too old to be told of"));
+            return Attempt::Never(format!("{about} is too old to be told of"));
         };
         let endpoint = match Endpoint::parse(&known.url) {
             Ok(endpoint) => endpoint,

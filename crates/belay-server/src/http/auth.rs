@@ -25,7 +25,8 @@ pub enum May {
     /// Whoever may speak for some host: hosts, relays, and persons who may act on hosts. For which
     /// one is decided with what is sent.
     Reporter,
-    /// Sources of signals, and persons who may act on hosts.
+    /// Sources of signals, hosts (of their own only: that is decided with what is sent), and persons who
+    /// may act on hosts.
     SourceOfSignals,
 }
 
@@ -88,7 +89,7 @@ impl May {
             Self::Approver => principal.has(Role::Approver),
             Self::Admin => principal.has(Role::Admin),
             Self::Reporter => principal.has(Role::Operator) || matches!(principal, Principal::Host(_) | Principal::Relay(_)),
-            Self::SourceOfSignals => principal.has(Role::Operator) || matches!(principal, Principal::Source(_)),
+            Self::SourceOfSignals => principal.has(Role::Operator) || matches!(principal, Principal::Source(_) | Principal::Host(_)),
         }
     }
 
@@ -101,7 +102,7 @@ impl May {
             Self::Approver => "a person's credential with the role approver or more",
             Self::Admin => "a person's credential with the role admin",
             Self::Reporter => "the credential of a host, of a relay, or of an operator",
-            Self::SourceOfSignals => "the credential of a source of signals, or of an operator",
+            Self::SourceOfSignals => "the credential of a source of signals, of a host, or of an operator",
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct App {
     pub configuration: Arc<Configuration>,
     /// The reader of bodies.
     pub bodies: Bodies,
+    /// Polls that are kept back.
+    pub polls: handlers::catch::Polls,
     /// Ids of requests.
     pub requests: RequestIds,
     /// The state directory.

@@ -4,7 +4,7 @@ use axum::http::Method;
 use belay_adapters::{sources, tools};
 
 use super::auth::May;
-use super::handlers::{PAGED, audit, changes, facade, health, hosts, people, reports, runs, samples};
+use super::handlers::{PAGED, audit, catch, changes, facade, health, hosts, people, reports, runs, samples};
 use super::route::{Entry, Media, Param, Route, at};
 
 /// All routes.
@@ -36,6 +36,7 @@ fn doors() -> Vec<Route> {
 
 fn own() -> Vec<Route> {
     let mut routes = looking();
+    routes.extend(holding());
     routes.extend([
         at(Method::GET, "/healthz", "healthz", May::Anyone, "Whether the server works.").raw(
             Media::None,
@@ -66,6 +67,27 @@ fn own() -> Vec<Route> {
         ),
     ]);
     routes
+}
+
+/// The catch: what people ask of it, and what hosts do.
+fn holding() -> Vec<Route> {
+    let post = |path: &str, id: &str, may, summary: &str| at(Method::POST, path, id, may, summary);
+    vec![
+        get("/api/v1/holds", "holds", "Holds, oldest first.").query(&catch::HOLDS).lists(catch::holds),
+        get("/api/v1/holds/{id}", "hold", "A hold with all that is known of it.").gives(catch::hold),
+        post("/api/v1/holds", "place_hold", May::Operator, "Places a hold, or makes one of a foreign lock.").takes(catch::place),
+        post("/api/v1/holds/{id}/extend", "extend_hold", May::Operator, "Lets a hold last longer.").takes(catch::extend),
+        post("/api/v1/holds/{id}/release", "release_hold", May::Operator, "Ends a hold.").takes(catch::release),
+        get("/api/v1/pins", "pins", "Hosts that are fixed to an environment.").lists(catch::pins),
+        post("/api/v1/pins", "pin", May::Approver, "Fixes hosts to an environment for a time, or ends that.").takes(catch::pin),
+        get("/api/v1/changes/{id}/revert", "plan_revert", "What taking a Change back would do.").gives(catch::plan),
+        post("/api/v1/changes/{id}/revert", "revert", May::Operator, "Takes a Change back.").takes(catch::revert),
+        get("/api/v1/reverts", "reverts", "Reverts, newest first.").lists(catch::reverts),
+        get("/api/v1/reverts/{id}", "one_revert", "A revert with how far each host is.").gives(catch::one_revert),
+        post("/api/v1/reverts/{id}/stop", "stop_revert", May::Operator, "Stops a revert where it is.").takes(catch::stop_revert),
+        get("/api/v1/gate/{host}", "gate", "What the gate would answer for a host now.").query(&catch::GATE).gives(catch::ask_gate),
+        post("/api/v1/agent/poll", "poll", May::Reporter, "A host tells what stands there, and gets its policy.").takes(catch::poll),
+    ]
 }
 
 fn looking() -> Vec<Route> {

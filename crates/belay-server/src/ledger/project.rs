@@ -119,14 +119,14 @@ fn quarantined(
 }
 
 fn asked(tx: &Transaction<'_>, effect: &Effect) -> Result<(), LedgerError> {
-    let upsert = "INSERT INTO effects (id, change, receiver, asked, attempts, next_try, last_error, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+    let upsert = "INSERT INTO effects (id, about, receiver, asked, attempts, next_try, last_error, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
         ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, next_try = excluded.next_try, last_error = excluded.last_error, \
         state = excluded.state";
-    let Task::Notify { receiver, change } = &effect.task;
+    let Task::Notify { receiver, about } = &effect.task;
     let state = if effect.dead { "dead" } else { "waiting" };
     let row = params![
         int(effect.id.0),
-        int(change.0),
+        about.to_string(),
         receiver.as_str(),
         effect.asked.ms(),
         effect.attempts,

@@ -26,7 +26,7 @@ fn may(may: May, name: &str) -> bool {
         May::Approver => &["approver", "administrator"],
         May::Admin => &["administrator"],
         May::Reporter => &["operator", "approver", "administrator", "host", "a-relay"],
-        May::SourceOfSignals => &["operator", "approver", "administrator", "source"],
+        May::SourceOfSignals => &["operator", "approver", "administrator", "source", "host"],
     };
     allowed.contains(&name)
 }

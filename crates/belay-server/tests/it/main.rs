@@ -1,6 +1,7 @@
 //! The server from outside: real files, real connections, a clock that the test holds.
 
 mod access;
+mod catch;
 mod connections;
 mod facade;
 mod ledger;

@@ -144,6 +144,24 @@ impl SimHost {
         }
     }
 
+    /// A run that the gate did not let go ahead: its report says so, and nothing else.
+    pub fn refuse(&mut self, order: &Order, line: &str, now: Timestamp) -> Testimony {
+        self.runs += 1;
+        let environment = order.environment.clone().unwrap_or_else(|| self.environment.clone());
+        Testimony {
+            host: self.id.to_string(),
+            run_id: uuid_of(&format!("{} run {}", self.id, self.runs)),
+            started: now + self.faults.skew,
+            took: Span::from_s(1).min(self.took),
+            environment: environment.to_string(),
+            version: None,
+            restarted: Vec::new(),
+            ending: Ending::Refused(line.to_owned()),
+            deeds: Vec::new(),
+            managed: Vec::new(),
+        }
+    }
+
     /// Nothing new can be had: the kept configuration of the same environment is applied again,
     /// where the host does that, else nothing.
     fn without_offer(&self, environment: Environment, error: String) -> (Environment, Option<String>, Ending, Contents) {

@@ -18,7 +18,7 @@ const ATTEMPTS: u32 = 5;
 /// From attempt to attempt.
 const WAIT: Duration = Duration::from_millis(200);
 /// Bytes of an answer that are read.
-const ANSWER_MAX: usize = 64 * 1024;
+const ANSWER_MAX: usize = 1024 * 1024;
 /// Characters of an answer that are shown.
 const SAID_MAX: usize = 300;
 
@@ -77,7 +77,23 @@ impl Client {
         Err(last)
     }
 
+    /// Sends a request once and answers with the body of the answer.
+    pub(crate) async fn ask(&self, ask: &Ask<'_>) -> Result<Vec<u8>, LiveError> {
+        let unreachable = |why| LiveError::Unreachable { path: ask.path.clone(), why };
+        let asked = tokio::time::timeout(ATTEMPT_MAX, self.exchange(ask, Bytes::copy_from_slice(&ask.body))).await;
+        let (status, body) = asked.map_err(|_| unreachable("no answer in time".to_owned()))?.map_err(unreachable)?;
+        if status.is_success() {
+            return Ok(body.to_vec());
+        }
+        Err(LiveError::Refused { path: ask.path.clone(), status: status.as_u16(), said: shortened(&body) })
+    }
+
     async fn attempt(&self, ask: &Ask<'_>, body: Bytes) -> Result<(StatusCode, String), String> {
+        let (status, said) = self.exchange(ask, body).await?;
+        Ok((status, shortened(&said)))
+    }
+
+    async fn exchange(&self, ask: &Ask<'_>, body: Bytes) -> Result<(StatusCode, Bytes), String> {
         let secret = match ask.credential {
             As::Relay => &self.relay,
             As::Source => &self.source,
@@ -93,6 +109,10 @@ impl Client {
         let answer = self.http.request(request).await.map_err(|failed| failed.to_string())?;
         let status = answer.status();
         let said = Limited::new(answer.into_body(), ANSWER_MAX).collect().await.map_err(|failed| failed.to_string())?.to_bytes();
-        Ok((status, String::from_utf8_lossy(&said).chars().take(SAID_MAX).collect()))
+        Ok((status, said))
     }
+}
+
+fn shortened(said: &[u8]) -> String {
+    String::from_utf8_lossy(said).chars().take(SAID_MAX).collect()
 }

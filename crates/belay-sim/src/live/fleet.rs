@@ -31,6 +31,10 @@ pub(crate) struct Stage {
     pub(crate) sent: Sent,
     /// Samples up to this time were sent.
     pub(crate) streamed: Timestamp,
+    /// Hosts to which the schedule brought the older release's files, and when the gate was asked.
+    pub(super) came_back: Vec<(HostId, Timestamp)>,
+    /// What the agents of the hosts keep.
+    pub(super) machines: super::agents::Machines,
     /// Samples from this time on are made.
     begun: Timestamp,
 }
@@ -48,7 +52,7 @@ impl Stage {
             host.took = span(spec.run_takes);
             fleet.add(host, begun - Span::from_min(1));
         }
-        Self { fleet, signals, sent: Sent::default(), streamed: begun, begun }
+        Self { fleet, signals, sent: Sent::default(), streamed: begun, came_back: Vec::new(), machines: Default::default(), begun }
     }
 
     /// The series of `(from, to]`, and how many samples they hold.
@@ -134,6 +138,11 @@ impl LiveFleet {
         let order = Order { environment: environment.cloned(), noop: false };
         let Some(said) = self.with(|stage| stage.fleet.run(host, &order, now())) else { return Ok(()) };
         tokio::time::sleep(self.spec.run_takes).await;
+        self.send_report(&said).await
+    }
+
+    /// Sends the report of a run.
+    pub(super) async fn send_report(&self, said: &testimony::Testimony) -> Result<(), LiveError> {
         let door = testimony::tool().doors().first().expect("a tool has a door");
         let headers: Vec<(&str, &str)> = door.content.first().map(|media| ("content-type", *media)).into_iter().collect();
         let ask = Ask {
@@ -141,7 +150,7 @@ impl LiveFleet {
             path: door.path.to_owned(),
             credential: As::Relay,
             headers: &headers,
-            body: testimony::write(&said),
+            body: testimony::write(said),
         };
         self.client.send(&ask).await?;
         self.with(|stage| stage.sent.reports += 1);

@@ -4,9 +4,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use belay_core::host::lock::LockEvent;
 use belay_core::model::ids::{ClassName, Environment, HostId, Release};
 
-use super::{LiveError, LiveFleet};
+use super::{Began, LiveError, LiveFleet};
 use crate::fleet::Fleet;
 use crate::fleet::branch::parse_item;
 
@@ -36,6 +37,20 @@ pub enum Scene {
     WentDark(Vec<HostId>),
     /// A host got back what was accepted for its release.
     PutRight(HostId),
+    /// A lock was removed by hand, and its agent found out.
+    Hand {
+        /// Where.
+        host: HostId,
+        /// It is put back; else it is not fought for any more.
+        put_back: bool,
+    },
+    /// A run did not go ahead: the tool's lock stood there, or the gate said no.
+    NotNow {
+        /// Where.
+        host: HostId,
+        /// Why, in the words of the lock or the gate.
+        why: String,
+    },
 }
 
 impl fmt::Display for Scene {
@@ -48,6 +63,9 @@ impl fmt::Display for Scene {
             Self::Changed(host) => write!(f, "{host} got a new version of {OTHER_FILE}"),
             Self::WentDark(hosts) => write!(f, "what exports the signals of {} hosts fell silent", hosts.len()),
             Self::PutRight(host) => write!(f, "{host} got environment {} again", next()),
+            Self::Hand { host, put_back: true } => write!(f, "the lock was removed from {host} by hand; it was put back"),
+            Self::Hand { host, put_back: false } => write!(f, "the lock was removed from {host} by hand again"),
+            Self::NotNow { host, why } => write!(f, "a run on {host} did not go ahead: {why}"),
         }
     }
 }
@@ -116,8 +134,9 @@ pub async fn good(fleet: &LiveFleet, splay: Duration, mut tell: impl FnMut(Scene
     one_by_one(fleet, &hosts, splay, upgrade).await
 }
 
-/// The bad change: somebody starts the schedule again, and it brings the older release's files to
-/// the hosts of the newer one. Their flow stops.
+/// The schedule comes round on the hosts of the newer release, and wants to bring them the older
+/// release's files. Where nothing keeps it from it, their flow stops. Answers with the hosts it came
+/// to, and when each one's gate was asked.
 ///
 /// # Errors
 /// When the server does not take something.
@@ -125,11 +144,44 @@ pub async fn bad(fleet: &LiveFleet, splay: Duration, mut tell: impl FnMut(Scene)
     let (_, hosts) = fleet.halves();
     let tell = std::cell::RefCell::new(&mut tell);
     let come_back = async |host: &HostId| {
-        fleet.run(host, Some(&stable())).await?;
-        (tell.borrow_mut())(Scene::CameBack(host.clone()));
+        let scene = match fleet.begin_run(host, &stable()).await? {
+            Began::Went(asked) => {
+                fleet.with(|stage| stage.came_back.push((host.clone(), asked)));
+                Scene::CameBack(host.clone())
+            }
+            Began::Locked(why) | Began::NotNow(why) => Scene::NotNow { host: host.clone(), why },
+        };
+        (tell.borrow_mut())(scene);
         Ok(())
     };
     one_by_one(fleet, &hosts, splay, come_back).await
+}
+
+/// The schedule of the hosts of the older release goes round and round, until it is dropped.
+///
+/// # Errors
+/// When the server does not take something.
+pub async fn schedule(fleet: &LiveFleet, every: Duration) -> Result<(), LiveError> {
+    let (hosts, _) = fleet.halves();
+    loop {
+        one_by_one(fleet, &hosts, every, async |host| fleet.begin_run(host, &stable()).await.map(drop)).await?;
+    }
+}
+
+/// The agents of all hosts look at their locks and ask for their policies, again and again, until it
+/// is dropped.
+///
+/// # Errors
+/// When the server cannot be spoken to.
+pub async fn agents(fleet: &LiveFleet, every: Duration, mut tell: impl FnMut(Scene)) -> Result<(), LiveError> {
+    loop {
+        for (host, event) in fleet.agents_look().await? {
+            if let LockEvent::Broken { put_back, .. } = event {
+                tell(Scene::Hand { host, put_back });
+            }
+        }
+        tokio::time::sleep(every).await;
+    }
 }
 
 /// Everybody of the newer release gets back what was accepted for it.

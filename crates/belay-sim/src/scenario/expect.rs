@@ -17,6 +17,7 @@
 //! | `told contains "text"` | what somebody was told who sent something |
 
 use belay_core::explain::why;
+use belay_core::model::alert::Subject;
 use belay_core::model::change::Change;
 use belay_core::model::ids::{ChangeId, HostId};
 use belay_core::model::item::Mark;
@@ -37,7 +38,7 @@ pub(super) fn expect(world: &World, words: &mut Words<'_>) -> Result<(), String>
         "no" => {
             words.must("alert")?;
             let about = words.more().map(|word| ChangeId::parse(word).ok_or_else(|| format!("`{word}` is no Change"))).transpose()?;
-            match world.outbox.delivered.iter().find(|one| about.is_none_or(|change| change == one.change)) {
+            match world.outbox.delivered.iter().find(|one| about.is_none_or(|change| one.about == Subject::Change(change))) {
                 None => Ok(()),
                 Some(one) => Err(format!("there is one: {}", one.text())),
             }
@@ -129,8 +130,13 @@ fn alert(world: &World, words: &mut Words<'_>) -> Result<(), String> {
     if word != "contains" {
         return Err(format!("`contains` should stand where `{word}` does"));
     }
-    let texts: Vec<String> =
-        world.outbox.delivered.iter().filter(|one| about.is_none_or(|change| change == one.change)).map(|one| one.text()).collect();
+    let texts: Vec<String> = world
+        .outbox
+        .delivered
+        .iter()
+        .filter(|one| about.is_none_or(|change| one.about == Subject::Change(change)))
+        .map(|one| one.text())
+        .collect();
     let wanted = words.next("a text")?;
     if texts.iter().any(|text| text.contains(wanted)) {
         Ok(())

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use belay_core::decide::Input;
 use belay_core::explain::alert::alert;
-use belay_core::model::alert::{Alert, Attempt, Effect, Task};
-use belay_core::model::ids::{ChangeId, ReceiverName};
+use belay_core::model::alert::{Alert, Attempt, Effect, Subject, Task};
+use belay_core::model::ids::ReceiverName;
 use belay_core::model::time::Timestamp;
 
 use super::World;
@@ -29,8 +29,8 @@ pub struct Delivery {
     pub at: Timestamp,
     /// Who took it.
     pub receiver: ReceiverName,
-    /// Of which Change it tells.
-    pub change: ChangeId,
+    /// Of what it tells.
+    pub about: Subject,
     /// What it says.
     pub alert: Alert,
 }
@@ -65,18 +65,18 @@ impl World {
     }
 
     fn attempt(&mut self, effect: &Effect) -> Attempt {
-        let Task::Notify { receiver, change } = &effect.task;
+        let Task::Notify { receiver, about } = &effect.task;
         match self.outbox.receipts.get(receiver).copied().unwrap_or_default() {
             Receipt::Down => return Attempt::Later("503 Service Unavailable".to_owned()),
             Receipt::Refuses => return Attempt::Never("404 Not Found".to_owned()),
             Receipt::Takes => {}
         }
-        match alert(&self.state, *change, self.clock) {
+        match alert(&self.state, about, self.clock) {
             Some(alert) => {
-                self.outbox.delivered.push(Delivery { at: self.clock, receiver: receiver.clone(), change: *change, alert });
+                self.outbox.delivered.push(Delivery { at: self.clock, receiver: receiver.clone(), about: about.clone(), alert });
                 Attempt::Done
             }
-            None => Attempt::Never(format!("{change} is not known any more")),
+            None => Attempt::Never(format!("{about} is not known any more")),
         }
     }
 }

@@ -34,7 +34,7 @@ fn page(rows: &[EffectRow], when: &When, paint: Paint) -> String {
     if rows.is_empty() {
         return "no alerts wait: all that were asked for are delivered\n".to_owned();
     }
-    let mut table = Table::new(&["STATE", "ALERT", "CHANGE", "TO", "TRIED", "ASKED", "NEXT TRY", "LAST ERROR"]);
+    let mut table = Table::new(&["STATE", "ALERT", "ABOUT", "TO", "TRIED", "ASKED", "NEXT TRY", "LAST ERROR"]);
     for row in rows {
         let (sign, word) = match (row.dead, row.attempts) {
             (true, _) => (Sign::Bad, "given up"),
@@ -44,8 +44,8 @@ fn page(rows: &[EffectRow], when: &When, paint: Paint) -> String {
         let state = format!("{} {word}", paint.sign(sign));
         let next = when.said_or(row.next_try.as_deref(), "never");
         let error = clip(row.last_error.as_deref().unwrap_or("-"), 80);
-        let (id, change, receiver) = (row.id.clone(), row.change.clone(), row.receiver.clone());
-        table.row(sign.tone(), [state, id, change, receiver, row.attempts.to_string(), when.said(&row.asked), next, error]);
+        let (id, about, receiver) = (row.id.clone(), row.about.clone(), row.receiver.clone());
+        table.row(sign.tone(), [state, id, about, receiver, row.attempts.to_string(), when.said(&row.asked), next, error]);
     }
     table.render(paint)
 }
@@ -61,7 +61,7 @@ mod tests {
             id: id.to_owned(),
             task: "notify".to_owned(),
             receiver: "team".to_owned(),
-            change: "c-2".to_owned(),
+            about: "c-2".to_owned(),
             attempts,
             asked: "2026-11-22T02:14:07Z".to_owned(),
             next_try: (!dead).then(|| "2026-11-22T02:15:07Z".to_owned()),

@@ -18,9 +18,9 @@ const INTERRUPTED: u8 = 130;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Thirty simulated hosts report to the real server, which runs in this process on a loopback port with its state in a temporary \
-directory. Nothing is asked, nothing else has to be installed, nothing stays behind. It takes about 45 seconds.
+directory. Nothing is asked, nothing else has to be installed, nothing stays behind. It takes about a minute.
 
-Exit codes: 0 all three verdicts came as they should, 1 they did not.")]
+Exit codes: 0 everything came as it should, 1 it did not.")]
 pub struct Args {
     /// Neither colour nor animation
     #[arg(long)]
@@ -87,21 +87,30 @@ fn close(played: &Played, teller: &mut Teller) {
     let summary = &played.summary;
     teller.block("\n");
     if summary.story == "ok" {
-        teller.tell(Tone::Good, "Finished", "all three verdicts came as they should, and the alert named the cause");
+        teller.tell(
+            Tone::Good,
+            "Finished",
+            "every verdict came as it should, the alert named the cause, the hold and the gate held, the way back led back",
+        );
     } else {
         teller.tell(Tone::Bad, "Failed", "not everything came as it should");
     }
     let word = |outcome: &Option<String>| outcome.clone().unwrap_or_else(|| "no verdict".to_owned());
     let seconds = |value: &Option<f64>| value.map_or_else(|| "unknown".to_owned(), |value| format!("{value:.1} s"));
     let quick = format!("{} after the first sign in the data, {} after the first host changed", seconds(evidence), seconds(run));
+    let yes = |so: bool| if so { "yes" } else { "no" };
     let mut lines = vec![
         format!("the new release, with its files     {}", word(&summary.good_change_verdict)),
         format!("old files on the new release        {}, {quick}", word(&summary.verdict)),
         format!("a change nobody could see           {}", word(&summary.missing_data_verdict)),
-        format!("the alert named file, environments and flow: {}", if summary.alert_names_cause { "yes" } else { "no" }),
+        format!("the alert named file, environments and flow: {}", yes(summary.alert_names_cause)),
+        format!("a hand on the locks was known after  {}", seconds(&summary.hold_broken_seen_s)),
+        format!("hosts it came to after the verdict   {}", summary.propagated_to),
+        format!("taken back, and the flow is back     {}", yes(summary.reverted && summary.flow_restored)),
+        format!("refused the second time              {}", yes(summary.refused)),
         String::new(),
-        "Real: server, ledger, store of signals, judge, the reports' bytes, the alert. Simulated: the hosts.".to_owned(),
-        "This release observes: it rejects and tells, and leaves stopping and reverting to you.".to_owned(),
+        "Real: server, ledger, store of signals, judge, gate, holds, reverts, the reports' bytes, the alerts.".to_owned(),
+        "Simulated: the hosts. Their agents decide with the code of the real one.".to_owned(),
         String::new(),
         "Next   belay serve                        your own server; it prints what to put into puppet.conf".to_owned(),
         "       belay ingest last_run_report.yaml  a report from a file".to_owned(),

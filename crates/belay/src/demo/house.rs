@@ -7,13 +7,18 @@ use std::time::Duration;
 
 use anyhow::Context;
 use belay_api::http::{TokenBody, TokenIssued};
+use belay_core::model::host::Host;
+use belay_core::model::report::RunKind;
+use belay_core::model::time::Timestamp;
 use belay_core::state::State;
+use belay_server::drive::Drive;
 use belay_server::{Bounds, Running, StartError};
 use hyper::Method;
 use tempfile::TempDir;
 
+use super::config::{self, Level};
 use super::receiver::Receiver;
-use super::{Options, Teller, config};
+use super::{Options, Teller};
 use crate::client::{Client, Content, Place, read};
 use crate::fault::{Fault, fault};
 use crate::out::paint::Tone;
@@ -24,6 +29,7 @@ const TICK: Duration = Duration::from_millis(200);
 /// The house.
 pub struct House {
     dir: TempDir,
+    file: PathBuf,
     keep: bool,
     running: Running,
     /// Asks the server as its operator would.
@@ -45,10 +51,11 @@ impl House {
         let dir = tempfile::Builder::new().prefix("belay-demo-").tempdir().context("could not make a temporary directory")?;
         let receiver = Receiver::start().await?;
         let file = dir.path().join("belay.toml");
-        std::fs::write(&file, config::text(&receiver.url())).with_context(|| format!("could not write {}", file.display()))?;
+        std::fs::write(&file, config::text(&receiver.url(), Level::Rejected))
+            .with_context(|| format!("could not write {}", file.display()))?;
         let state = dir.path().join("state");
         let options_of_server = belay_server::Options {
-            config: Some(file),
+            config: Some(file.clone()),
             state_dir: Some(state.clone()),
             listen: Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), options.port)),
             // The play ends by itself when the server no longer answers, and then tidies up.
@@ -64,7 +71,7 @@ impl House {
         let relay = relay.context("the server issued no secret for the hosts")?;
         let body = TokenBody { name: "demo-signals".to_owned(), source: Some("demo".to_owned()), ..TokenBody::default() };
         let issued: TokenIssued = read(&client.ask(Method::POST, "/api/v1/tokens", Some(Content::json(&body)?)).await?)?;
-        Ok(Self { dir, keep: options.keep, running, client, receiver, relay, source: issued.secret })
+        Ok(Self { dir, file, keep: options.keep, running, client, receiver, relay, source: issued.secret })
     }
 
     /// Where the server listens.
@@ -75,6 +82,27 @@ impl House {
     /// The server's record, as it is now.
     pub fn state(&self) -> State {
         self.running.state()
+    }
+
+    /// What is asked of the server's record again and again.
+    pub fn drive(&self) -> Drive {
+        self.running.drive().clone()
+    }
+
+    /// Hosts whose last run was refused, and began after this time.
+    pub fn refused_since(&self, at: Timestamp) -> usize {
+        let refused = |host: &&Host| host.last_run.as_ref().is_some_and(|run| run.at >= at && matches!(run.kind, RunKind::Refused(_)));
+        self.drive().read(|state| state.hosts.values().filter(refused).count())
+    }
+
+    /// Another configuration is put into place and loaded, as an operator does it with a hangup.
+    ///
+    /// # Errors
+    /// When it cannot be written or is not taken.
+    pub async fn enforce(&self, level: Level) -> anyhow::Result<()> {
+        std::fs::write(&self.file, config::text(&self.receiver.url(), level))
+            .with_context(|| format!("could not write {}", self.file.display()))?;
+        self.running.reload().await.context("the configuration was not taken")
     }
 
     /// Stops the server and removes the directory, or leaves it and says where.

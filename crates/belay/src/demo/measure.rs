@@ -12,7 +12,8 @@ use super::receiver::Received;
 /// The last line of `belay demo --json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
-    /// `ok` when all three Changes ended as they should and the alert named the cause, else `failed`.
+    /// `ok` when all Changes ended as they should, the alert named the cause, the hold and the gate held and the way back led back,
+    /// else `failed`.
     pub story: &'static str,
     /// Hosts the server knows.
     pub hosts: u32,
@@ -31,6 +32,31 @@ pub struct Summary {
     pub good_change_verdict: Option<String>,
     /// The verdict on the change whose hosts' signals went missing.
     pub missing_data_verdict: Option<String>,
+    /// From when the lock was removed by hand to when the server knew it of every host.
+    pub hold_broken_seen_s: Option<f64>,
+    /// Hosts whose gate let the bad change through after its verdict.
+    pub propagated_to: u32,
+    /// Every host that the bad change came to went back, and the trial of that was accepted.
+    pub reverted: bool,
+    /// Requests flowed again on all hosts before anything else happened.
+    pub flow_restored: bool,
+    /// With the environments declared, every host's gate refused the old files before anything was written.
+    pub refused: bool,
+}
+
+/// What the play itself saw of the catch.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Caught {
+    /// From the hand on the locks to when the server knew it of every host.
+    pub hold_broken_seen_s: Option<f64>,
+    /// Hosts whose gate let the bad change through after its verdict.
+    pub propagated_to: u32,
+    /// All went back.
+    pub went_back: bool,
+    /// Requests flowed again on all hosts.
+    pub flow_restored: bool,
+    /// Every gate refused the old files.
+    pub refused: bool,
 }
 
 /// The Changes of the story, in the order in which they came.
@@ -63,15 +89,23 @@ impl Changes {
 
     /// A new file on some hosts, and nothing else.
     pub fn missing(&self) -> Option<&ChangeView> {
-        self.0.iter().find(|view| !view.row.brings_release && !view.row.switches_environment)
+        self.0.iter().find(|view| !view.row.brings_release && !view.row.switches_environment && !returns(view))
+    }
+
+    /// The return of the hosts that the bad change came to.
+    pub fn back(&self) -> Option<&ChangeView> {
+        self.0.iter().find(|view| returns(view))
     }
 
     /// What it came to.
-    pub fn summary(&self, hosts: u32, spans: Option<Spans>, alert: Option<&Received>) -> Summary {
+    pub fn summary(&self, hosts: u32, spans: Option<Spans>, alert: Option<&Received>, caught: &Caught) -> Summary {
         let outcome = |view: Option<&ChangeView>| view?.row.outcome.clone();
         let (good, bad, missing) = (outcome(self.good()), outcome(self.bad()), outcome(self.missing()));
         let names = self.bad().zip(alert).is_some_and(|(view, alert)| names_cause(view, &alert.text));
-        let ok = is(&good, "accepted") && is(&bad, "rejected") && is(&missing, "inconclusive") && names;
+        let reverted = caught.went_back && is(&outcome(self.back()), "accepted");
+        let judged = is(&good, "accepted") && is(&bad, "rejected") && is(&missing, "inconclusive") && names;
+        let held = caught.propagated_to == 0 && reverted && caught.flow_restored && caught.refused && caught.hold_broken_seen_s.is_some();
+        let ok = judged && held;
         Summary {
             story: if ok { "ok" } else { "failed" },
             hosts,
@@ -82,8 +116,18 @@ impl Changes {
             alert_names_cause: names,
             good_change_verdict: good,
             missing_data_verdict: missing,
+            hold_broken_seen_s: caught.hold_broken_seen_s,
+            propagated_to: caught.propagated_to,
+            reverted,
+            flow_restored: caught.flow_restored,
+            refused: caught.refused,
         }
     }
+}
+
+/// Whether it is the return from another one.
+fn returns(view: &ChangeView) -> bool {
+    view.items.iter().any(|item| item.item == "revert")
 }
 
 /// Whether a Change has come and has its verdict.
@@ -114,6 +158,11 @@ pub struct Spans {
     pub from_first_run_s: f64,
     /// From the first sign of harm.
     pub from_evidence_s: Option<f64>,
+}
+
+/// When a Change got its verdict, by the server's own record.
+pub fn decided_at(state: &State, id: &str) -> Option<Timestamp> {
+    state.changes.get(&ChangeId::parse(id)?)?.verdict.as_ref().map(|verdict| verdict.at)
 }
 
 /// How long it took, by the server's own record. The API says the same times in whole seconds.
@@ -169,19 +218,40 @@ mod tests {
     #[test]
     fn the_story_is_ok_only_when_all_three_ended_so_and_the_alert_told_it() {
         let spans = Spans { from_first_run_s: 6.5, from_evidence_s: Some(4.25) };
+        let caught = Caught { hold_broken_seen_s: Some(0.5), propagated_to: 0, went_back: true, flow_restored: true, refused: true };
+        let back = || {
+            let mut view = other("accepted", false);
+            let (item, old, new) = ("revert".to_owned(), String::new(), "of c-2".to_owned());
+            view.items = vec![ItemView { item, old, new, content: String::new() }];
+            view.row.id = "c-4".to_owned();
+            view
+        };
         let summary = |views: &[ChangeView], text: &str| {
             let mut changes = Changes::default();
             views.iter().for_each(|view| changes.put(view.clone()));
-            changes.summary(30, Some(spans), Some(&alert(text)))
+            changes.summary(30, Some(spans), Some(&alert(text)), &caught)
         };
-        let all = [other("accepted", true), bad(), other("inconclusive", false)];
+        let all = [other("accepted", true), bad(), back(), other("inconclusive", false)];
         insta::assert_snapshot!(serde_json::to_string(&summary(&all, TEXT)).unwrap());
         assert_eq!(summary(&all, "something happened").story, "failed");
-        for without in 0..3 {
+        for without in 0..4 {
             let mut some = all.to_vec();
             some.remove(without);
             assert_eq!(summary(&some, TEXT).story, "failed", "{without}");
         }
-        assert_eq!(summary(&[other("accepted", true), bad(), other("accepted", false)], TEXT).story, "failed");
+        assert_eq!(summary(&[other("accepted", true), bad(), back(), other("accepted", false)], TEXT).story, "failed");
+        let mut changes = Changes::default();
+        all.iter().for_each(|view| changes.put(view.clone()));
+        let with = |caught: Caught| changes.summary(30, Some(spans), Some(&alert(TEXT)), &caught).story;
+        assert_eq!(with(caught), "ok");
+        for wrong in [
+            Caught { propagated_to: 1, ..caught },
+            Caught { went_back: false, ..caught },
+            Caught { flow_restored: false, ..caught },
+            Caught { refused: false, ..caught },
+            Caught { hold_broken_seen_s: None, ..caught },
+        ] {
+            assert_eq!(with(wrong), "failed", "{wrong:?}");
+        }
     }
 }

@@ -21,6 +21,11 @@ pub struct Scenes {
     upgraded: Group,
     came_back: Group,
     changed: Group,
+    put_back: Group,
+    given_up: Group,
+    not_now: Group,
+    /// What the lock or the gate said to the first of those that did not go ahead.
+    why: String,
 }
 
 /// Hosts to which the same happened.
@@ -37,6 +42,14 @@ impl Scenes {
             Scene::Upgraded(host) => self.upgraded.put(host),
             Scene::CameBack(host) => self.came_back.put(host),
             Scene::Changed(host) => self.changed.put(host),
+            Scene::Hand { host, put_back: true } => self.put_back.put(host),
+            Scene::Hand { host, put_back: false } => self.given_up.put(host),
+            Scene::NotNow { host, why } => {
+                if self.not_now.hosts.is_empty() {
+                    self.why = why;
+                }
+                self.not_now.put(host);
+            }
             Scene::Remembered(past) => {
                 let minutes = count(past.as_secs().div_ceil(60), "minute");
                 teller.tell(Tone::Plain, "Remembering", &format!("the signals of the last {minutes} are there: the hosts' own past"));
@@ -64,7 +77,16 @@ impl Scenes {
     }
 
     fn tell(&mut self, teller: &mut Teller, due: impl Fn(&Group) -> bool) {
+        let why = self.why.clone();
         for (group, tone, verb, before, after) in [
+            (
+                &mut self.put_back,
+                Tone::Warn,
+                "Put back",
+                "the lock was removed by hand on ".to_owned(),
+                "and was put back, with its reason".to_owned(),
+            ),
+            (&mut self.given_up, Tone::Bad, "Broken", "the lock was removed once more on ".to_owned(), "and is not fought for".to_owned()),
             (
                 &mut self.upgraded,
                 Tone::Plain,
@@ -74,6 +96,7 @@ impl Scenes {
             ),
             (&mut self.came_back, Tone::Warn, "Cron", "puts the files of environment production on ".to_owned(), String::new()),
             (&mut self.changed, Tone::Plain, "Changed", String::new(), "got a new file".to_owned()),
+            (&mut self.not_now, Tone::Good, "Refused", String::new(), format!("did not run: {why}")),
         ] {
             if group.hosts.is_empty() || !due(group) {
                 continue;

@@ -23,6 +23,8 @@ pub struct Watcher {
     pub changes: Changes,
     /// The alert that says that the bad change was rejected.
     pub alert: Option<Received>,
+    /// People were told of hosts to which nothing was applied, with the hold behind it.
+    pub stale: bool,
 }
 
 impl Watcher {
@@ -52,8 +54,19 @@ impl Watcher {
     fn hear(&mut self, alert: Received, teller: &mut Teller) {
         let of_the_bad = self.changes.bad().is_some_and(|bad| alert.details.key == format!("belay/{}", bad.row.id));
         let first = of_the_bad && alert.details.status == "rejected" && self.alert.is_none();
+        if matches!(alert.details.status.as_str(), "stale" | "resolved") {
+            // Hosts come and go while the story goes on; the first time tells what it is about.
+            if self.stale || !alert.title.contains("held by") {
+                return;
+            }
+            self.stale = true;
+            teller.tell(Tone::Warn, "Alerted", &clip(&alert.title, 130));
+            let why = alert.text.lines().filter(|line| line.contains("do not re-enable"));
+            why.take(2).for_each(|line| teller.more(&clip(line.trim(), 150)));
+            return;
+        }
         if !first {
-            let update = if of_the_bad { "once more, with how many hosts it is now: " } else { "" };
+            let update = if of_the_bad { "once more, as it stands now: " } else { "" };
             teller.tell(Tone::Plain, "Alerted", &format!("{update}{}", clip(&alert.title, 130)));
             return;
         }

@@ -12,13 +12,13 @@ fn left(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
-fn the_night_is_rejected_and_named_in_under_a_minute() {
+fn the_whole_night_ends_as_it_should_in_under_a_minute_and_a_half() {
     let dir = tempfile::tempdir().unwrap();
     let begun = Instant::now();
     let ended = ran(belay(&["demo", "--headless", "--json"]).env("TMPDIR", dir.path()).output().unwrap());
     let took = begun.elapsed();
     assert_eq!(ended.code, 0, "{}\n{}", ended.err, ended.out);
-    assert!(took < Duration::from_secs(60), "it took {took:?}:\n{}", ended.err);
+    assert!(took < Duration::from_secs(90), "it took {took:?}:\n{}", ended.err);
     assert_eq!(left(dir.path()), Vec::<std::path::PathBuf>::new());
     assert!(!ended.err.contains('\u{1b}'), "headless is without colour");
 
@@ -27,13 +27,26 @@ fn the_night_is_rejected_and_named_in_under_a_minute() {
     let text = |key: &str| summary[key].as_str().unwrap_or_default().to_owned();
     assert_eq!(text("story"), "ok");
     assert_eq!(["good_change_verdict", "verdict", "missing_data_verdict"].map(text), ["accepted", "rejected", "inconclusive"]);
-    assert_eq!((summary["hosts"].as_u64(), summary["changed_hosts"].as_u64()), (Some(30), Some(15)));
+    let changed = summary["changed_hosts"].as_u64().unwrap();
+    assert!(summary["hosts"].as_u64() == Some(30) && (2..=15).contains(&changed), "{summary}");
+    assert_eq!(summary["propagated_to"].as_u64(), Some(0));
+    assert_eq!(["reverted", "flow_restored", "refused"].map(|key| summary[key].as_bool()), [Some(true); 3]);
+    assert!(summary["hold_broken_seen_s"].as_f64().is_some_and(|seen| seen > 0.0 && seen < 10.0), "{summary}");
     assert_eq!(summary["alert_names_cause"].as_bool(), Some(true));
     let seconds = |key: &str| summary[key].as_f64().unwrap();
     let (evidence, run) = (seconds("seconds_from_evidence_to_verdict"), seconds("seconds_from_first_run_to_verdict"));
     assert!(evidence > 0.0 && evidence <= 10.0 && run >= evidence - 1.0 && run <= 20.0, "{evidence} s, {run} s");
     // The alert is in the story, in full, as it was received.
-    for part in ["[REJECTED]", "/etc/app/sitemonitor.conf", "environment: r142 -> production", "requests stopped"] {
+    for part in [
+        "[BROKEN] h-1",
+        "held by alice",
+        "do not re-enable",
+        "[BREAKER]",
+        "[REJECTED]",
+        "/etc/app/sitemonitor.conf",
+        "environment: r142 -> production",
+        "requests stopped",
+    ] {
         assert!(ended.err.contains(part), "{part} is missing:\n{}", ended.err);
     }
 }

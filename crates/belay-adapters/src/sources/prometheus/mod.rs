@@ -1,6 +1,8 @@
 //! Prometheus and its kin (VictoriaMetrics, Mimir, Thanos): remote-write 1.0 in and out, answers of
-//! the query API in and out, and the plain selectors of PromQL.
+//! the query API in and out, the text that programs show to scrapers, and the plain selectors of
+//! PromQL.
 
+pub mod exposition;
 pub mod query;
 pub mod remote_write;
 pub mod selector;

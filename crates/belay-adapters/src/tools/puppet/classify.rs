@@ -9,6 +9,7 @@
 use belay_core::model::report::{Complaint, RunKind};
 
 use super::collected::{Collected, LogLine};
+use crate::tools::host::gate_in;
 use crate::tools::mask::Masks;
 
 /// Characters kept of the text that comes with a kind.
@@ -125,7 +126,11 @@ fn nothing_applied(cached: Cached, report: &Collected, masks: &Masks) -> RunKind
     if let Some(line) = own_errors(report).find(|line| line.message.text.starts_with(PRERUN)) {
         return match hook_said(&line.message.text[PRERUN.len()..]) {
             Some("") => RunKind::Refused("the hook refused without a word".to_owned()),
-            Some(text) => RunKind::Refused(cleaned(text, line)),
+            // Our gate's own line says which kind of refusal it is, whatever else the hook printed.
+            Some(text) => {
+                let gates = text.lines().map(str::trim).find(|line| gate_in(line).is_some());
+                RunKind::Refused(cleaned(gates.unwrap_or(text), line))
+            }
             // It could not even be started: the run is as lost, but nobody refused it.
             None => RunKind::Aborted(shown(line)),
         };

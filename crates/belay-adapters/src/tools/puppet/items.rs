@@ -107,14 +107,19 @@ fn outcome(raw: &RawEvent) -> EventOutcome {
     }
 }
 
-/// What is desired, as text. Two values do not say what they mean: the checksum of a file's
-/// content comes in base64, and `latest` stands for whatever version was installed.
+/// What is desired, as text. Some values do not say what they mean: the checksum of a file's content
+/// comes in base64, `latest` stands for whatever version was installed, and an owner is a number,
+/// which may differ from host to host; its name stands in the message.
 fn desired(resource: &Resource, raw: &RawEvent) -> Option<String> {
     let desired = raw.desired.canonical()?;
     match raw.property.as_deref() {
         Some(CONTENT) => Some(checksum_in_base64(&desired).unwrap_or(desired)),
         Some("ensure") if desired == "latest" && kind(resource) == "Package" => {
             Some(changed_to(&raw.message.text).map_or(desired, str::to_owned))
+        }
+        Some("owner" | "group") if kind(resource) == "File" => {
+            let name = changed_to(&raw.message.text).or_else(|| should_be(&raw.message.text));
+            Some(name.map_or(desired, str::to_owned))
         }
         Some(_) | None => Some(desired),
     }
@@ -128,7 +133,7 @@ fn checksum_in_base64(text: &str) -> Option<String> {
 }
 
 /// `{sha256}HEX`, `{md5}HEX`, `{mtime}2026-11-22 ...`.
-fn is_checksum(text: &str) -> bool {
+pub(super) fn is_checksum(text: &str) -> bool {
     text.strip_prefix('{')
         .and_then(|rest| rest.split_once('}'))
         .is_some_and(|(kind, sum)| !sum.is_empty() && !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_alphanumeric()))
@@ -145,6 +150,12 @@ fn defined_content(message: &str) -> Option<&str> {
 fn changed_to(message: &str) -> Option<&str> {
     let (_, rest) = message.rsplit_once(" to '")?;
     rest.split_once('\'').map(|(version, _)| version).filter(|version| !version.is_empty())
+}
+
+/// `root` in `current_value 'games', should be 'root' (noop)`.
+fn should_be(message: &str) -> Option<&str> {
+    let (_, rest) = message.rsplit_once("should be '")?;
+    rest.split_once('\'').map(|(name, _)| name).filter(|name| !name.is_empty())
 }
 
 fn kind(resource: &Resource) -> &str {

@@ -27,7 +27,7 @@ pub(super) fn walk(text: &str, sink: &mut impl Sink) -> Result<(), Stop> {
 }
 
 /// The offset in bytes of a line (from 1) and column (in bytes, from 1).
-fn offset(text: &str, line: usize, column: usize) -> usize {
+pub(super) fn offset(text: &str, line: usize, column: usize) -> usize {
     let mut start = 0;
     for _ in 1..line {
         start += text[start..].find('\n').map_or(0, |length| length + 1);

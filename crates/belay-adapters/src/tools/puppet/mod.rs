@@ -6,14 +6,24 @@
 //! `collect` keeps what is needed (`spots`, `collected`, `value`), `classify` tells how the run
 //! ended, `items` turns events into items, `decode` makes sure the report is whole and puts it
 //! together. `write` is the way back, for simulators.
+//!
+//! For a host's agent: `host` (places, command lines), `argv`, `lock`, `schedule`, `glance`,
+//! `catalog`; `enc` answers as a classifier.
 
+mod argv;
+mod catalog;
 mod classify;
 mod collect;
 mod collected;
 mod decode;
+mod enc;
 mod escapes;
+mod glance;
+mod host;
 pub mod items;
 mod json;
+mod lock;
+mod schedule;
 mod spots;
 mod time;
 mod value;
@@ -21,6 +31,7 @@ mod walk;
 pub mod write;
 mod yaml;
 
+pub use catalog::BREAK_GLASS;
 pub use classify::{NO_CLASS, NO_SERVER};
 pub use walk::{BODY_MAX, DEPTH_MAX, TEXT_MAX, VALUES_MAX};
 

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::sync::Arc;
 
+use belay_core::model::alert::Subject;
 use belay_core::model::ids::{
-    ChangeId, ClassName, Digest, EffectId, Environment, HostId, InboxId, ReceiverName, Release, RunId, SignalName, ToolName,
+    ChangeId, ClassName, Digest, EffectId, Environment, HoldId, HostId, InboxId, ReceiverName, Release, RevertId, RunId, SignalName,
+    ToolName,
 };
 use belay_core::model::policy::{Pattern, Policy};
 use belay_core::model::principal::Actor;
@@ -309,5 +311,5 @@ macro_rules! printed {
 
 printed! {
     names: ClassName, Release, Environment, SignalName, ReceiverName, ToolName, HostId;
-    numbers: RunId, ChangeId, EffectId, InboxId, Digest,
+    numbers: RunId, ChangeId, EffectId, HoldId, RevertId, InboxId, Digest, Subject,
 }

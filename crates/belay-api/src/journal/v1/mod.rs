@@ -9,6 +9,7 @@ mod facts;
 #[macro_use]
 mod form;
 mod basics;
+mod catch;
 mod nouns;
 
 pub(super) use case::{open_case, read_case, write_case};

@@ -20,7 +20,7 @@ use super::form::{Fault, Fields, Form, Put, needed, put_field, variant};
 form_struct! {
     ItemKey { kind, title, parameter }
     Scope { class, release }
-    Counters { runs, changes, effects }
+    Counters { runs, changes, effects, holds, reverts, facts, steered, incarnation }
     Note { kind, actor, host, text }
 }
 
@@ -39,7 +39,8 @@ form_struct! {
     Event { item, resource, old, new, content, message, outcome, at }
     FailedResource { resource, message }
     Host {
-        id, class, release, facts, since, last_run, last_applied, environment, version, items, failing, put_back, struck, trouble, recent,
+        id, class, release, facts, since, last_run, last_applied, environment, version, items, failing, put_back, struck, trouble, agent, pin,
+        recent,
     }
     Carried { content, at }
     LastRun { id, kind, at }
@@ -189,5 +190,5 @@ form_struct! {
 form_enum! {
     Principal { "person" => Person { name, role }, "host" => Host(host), "relay" => Relay(hosts), "source" => Source(name) }
     Role { "viewer" => Viewer, "operator" => Operator, "approver" => Approver, "admin" => Admin }
-    Task { "notify" => Notify { receiver, change } }
+    Task { "notify" => Notify { receiver, about } }
 }

@@ -2,6 +2,7 @@
 //! who may call it was checked before.
 
 pub(super) mod audit;
+pub(super) mod catch;
 pub(super) mod changes;
 pub(super) mod facade;
 pub(super) mod health;
@@ -52,10 +53,11 @@ fn page<T, R>(page: PageOf<T>, row: impl FnMut(T) -> R) -> Page<R> {
 /// What the drive answered to a command, as a refusal where it is one.
 fn settled(answer: Answer) -> Result<(), Refusal> {
     match answer {
-        Answer::Done | Answer::Run { .. } => Ok(()),
+        Answer::Done | Answer::Run { .. } | Answer::Counted(_) | Answer::Hold { .. } | Answer::Revert(_) | Answer::Polled { .. } => Ok(()),
         Answer::Forbidden(text) => Err(Refusal::forbidden(text)),
         Answer::NotFound(text) => Err(Refusal::not_found(text)),
         Answer::Unprocessable(text) => Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", text)),
+        Answer::Outdated(text) => Err(Refusal::new(StatusCode::PRECONDITION_FAILED, "outdated", text)),
         Answer::Conflict(text) => Err(Refusal::new(StatusCode::CONFLICT, "conflict", text)),
     }
 }

@@ -1,0 +1,105 @@
+//! The daemon and the tool's lock: put back once and then not fought for, through crashes.
+
+use belay_api::agent::{HappenedBody, LockBody};
+use belay_core::model::gate::Enforce;
+
+use crate::lab::{Lab, hold, policy};
+use crate::server::{Server, until};
+
+fn broken(server: &Server) -> Vec<bool> {
+    let known = server.known.lock().unwrap();
+    let mut seen: Vec<(u64, bool)> = Vec::new();
+    for event in known.polls.iter().flat_map(|poll| &poll.events) {
+        if let HappenedBody::LockBroken { put_back, .. } = event.what
+            && seen.iter().all(|(number, _)| *number != event.number)
+        {
+            seen.push((event.number, put_back));
+        }
+    }
+    seen.into_iter().map(|(_, put_back)| put_back).collect()
+}
+
+#[test]
+fn a_lock_removed_by_hand_is_put_back_once_and_then_yielded_through_crashes() {
+    let mut held = policy(1, Enforce::Off);
+    held.holds.push(hold(3));
+    let server = Server::start(Some(held));
+    let lab = Lab::new(Some(&server.address), "");
+    let daemon = lab.daemon();
+    until("the lock", || lab.lock().is_some_and(|lock| lock.contains("h-3")));
+    until("the banner", || std::fs::read_to_string(lab.path("banner")).is_ok_and(|text| text.contains("alice")));
+    drop(daemon);
+    std::fs::remove_file(lab.path("tool/lock")).unwrap();
+    let daemon = lab.daemon();
+    until("the lock again", || lab.lock().is_some());
+    until("the news", || broken(&server) == [true]);
+    std::fs::remove_file(lab.path("tool/lock")).unwrap();
+    until("that it is yielded", || broken(&server) == [true, false]);
+    drop(daemon);
+    let _daemon = lab.daemon();
+    let polls = server.known.lock().unwrap().polls.len();
+    server.until("some polls", |known| known.polls.len() > polls + 3);
+    assert_eq!(lab.lock(), None, "it is not fought for");
+    assert_eq!(broken(&server), [true, false]);
+}
+
+#[test]
+fn a_crash_between_memory_and_lock_is_nobodys_hand() {
+    let mut held = policy(1, Enforce::Off);
+    held.holds.push(hold(3));
+    let server = Server::start(Some(held));
+    let lab = Lab::new(Some(&server.address), "");
+    // The folder of the lock is not there yet: the memory is written, the lock cannot be.
+    std::fs::rename(lab.path("tool"), lab.path("later")).unwrap();
+    let daemon = lab.daemon();
+    until("the memory", || lab.kept().notes(belay_agent::clock::now()).memory.writing);
+    drop(daemon);
+    std::fs::rename(lab.path("later"), lab.path("tool")).unwrap();
+    let _daemon = lab.daemon();
+    until("the lock", || lab.lock().is_some());
+    server.until("that it is told", |known| matches!(known.polls.last().unwrap().status.lock, LockBody::Ours { .. }));
+    assert_eq!(broken(&server), Vec::<bool>::new());
+}
+
+#[test]
+fn a_hold_goes_when_it_is_released_and_stands_while_the_server_is_away() {
+    let mut held = policy(1, Enforce::Off);
+    held.holds.push(hold(3));
+    let server = Server::start(Some(held.clone()));
+    let lab = Lab::new(Some(&server.address), "");
+    let daemon = lab.daemon();
+    until("the lock", || lab.lock().is_some());
+    let (address, known) = (server.address.clone(), std::sync::Arc::clone(&server.known));
+    drop(server);
+    drop(daemon);
+    let _daemon = lab.daemon();
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    assert!(lab.lock().is_some(), "agent and server were down, and it holds");
+    let server = Server::at(&address, known);
+    held.holds[0].until = held.holds[0].until - belay_core::model::time::Span::from_min(60);
+    held.stand.seq = 2;
+    server.alter(|known| known.policy = Some(held.clone()));
+    until("the new text", || lab.lock().is_some_and(|lock| lock.contains(&held.holds[0].until.to_string())));
+    held.holds.clear();
+    held.stand.seq = 3;
+    server.alter(|known| known.policy = Some(held));
+    until("no lock", || lab.lock().is_none());
+    until("no banner", || !lab.path("banner").exists());
+}
+
+#[test]
+fn somebody_elses_lock_is_told_once_and_left() {
+    let mut held = policy(1, Enforce::Off);
+    held.holds.push(hold(3));
+    let server = Server::start(Some(held));
+    let lab = Lab::new(Some(&server.address), "");
+    std::fs::write(lab.path("tool/lock"), r#"{"disabled_message":"bob is at it"}"#).unwrap();
+    let _daemon = lab.daemon();
+    let foreign = |lock: &LockBody| matches!(lock, LockBody::Foreign { message, since_ms: Some(_) } if message == "bob is at it");
+    server.until("some polls", |known| known.polls.len() > 5 && foreign(&known.polls.last().unwrap().status.lock));
+    let known = server.known.lock().unwrap();
+    let mut told: Vec<u64> = known.polls.iter().flat_map(|poll| poll.events.iter().map(|event| event.number)).collect();
+    told.dedup();
+    assert_eq!(told.len(), 1);
+    assert!(lab.lock().unwrap().contains("bob"));
+}

@@ -1,0 +1,39 @@
+//! Form 1 of the nouns of the catch: holds, pins, what agents told, reverts.
+
+use belay_core::host::policy::{Pin, RevertWay};
+use belay_core::host::talk::{Asked, BreakGlass, HostStatus, Lock, Schedule};
+use belay_core::model::gate::Gate;
+use belay_core::model::hold::{Broken, Hold, HoldEnd, HoldScope, Told};
+use belay_core::model::host::Agent;
+use belay_core::model::revert::{Progress, Revert};
+use belay_core::state::{Breaker, Would};
+use serde::ser::{SerializeMap, SerializeStructVariant, Serializer};
+use serde_json::Value;
+
+use super::form::{Fault, Fields, Form, Put, needed, put_field, variant};
+
+form_struct! {
+    Hold {
+        id, scope, owner, reason, ticket, contact, placed, until, revision, told, broken, handed_over, would_change, imports, end,
+    }
+    HoldScope { classes, hosts }
+    Broken { at, times, put_back, by }
+    HoldEnd { at, by, reason }
+    Pin { environment, until, reason, by }
+    Agent { version, status, events }
+    HostStatus { lock, schedule, break_glass, running, gate }
+    BreakGlass { until, reason, by }
+    Asked { at, answer, why }
+    Revert { id, change, asked, by, reason, ways, hosts, hold, stopped }
+    Would { since, release_match, rejected }
+    Breaker { since, refused, asked }
+}
+
+form_enum! {
+    Told { "nothing" => Nothing, "early" => Early, "late" => Late, "expired" => Expired, "escalated" => Escalated }
+    Lock { "absent" => Absent, "ours" => Ours(holds), "foreign" => Foreign { message, since } }
+    Schedule { "unknown" => Unknown, "there" => There(entry), "switched-off" => SwitchedOff(entry), "missing" => Missing }
+    Gate { "go" => Go, "deferred" => Deferred, "refused" => Refused, "held" => Held }
+    Progress { "waiting" => Waiting, "asked" => Asked(at), "done" => Done(at), "failed" => Failed(why) }
+    RevertWay { "pin-and-run" => PinAndRun { environment }, "restore" => Restore { files }, "declared" => Declared }
+}

@@ -1,0 +1,124 @@
+//! Rich values of the facts of the catch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use belay_core::host::policy::{Pin, RevertWay};
+use belay_core::host::talk::{Asked, BreakGlass, HostStatus, Lock, Schedule};
+use belay_core::model::alert::Subject;
+use belay_core::model::gate::Gate;
+use belay_core::model::hold::{Broken, Hold, HoldEnd, HoldScope, Told};
+use belay_core::model::host::Agent;
+use belay_core::model::ids::{ChangeId, HoldId, RevertId};
+use belay_core::model::policy::Pattern;
+use belay_core::model::revert::{Progress, Revert};
+use belay_core::state::{Breaker, Fact, Would};
+
+use super::samples::{NOW, actor, class, environment, host};
+
+pub fn pin() -> Pin {
+    Pin { environment: environment("r142"), until: NOW, reason: "until the map has it".into(), by: "alice".into() }
+}
+
+pub fn agent() -> Agent {
+    let lock = Lock::Foreign { message: "bob: \"do not touch\"".into(), since: Some(NOW) };
+    let glass = BreakGlass { until: NOW, reason: "the gate is wrong".into(), by: "root".into() };
+    let gate = Some(Asked { at: NOW, answer: Gate::Refused, why: "refused: environment production".into() });
+    let schedule = Schedule::SwitchedOff("# */30 * * * * root agent".into());
+    Agent { version: "0.1.0".into(), status: HostStatus { lock, schedule, break_glass: Some(glass), running: true, gate }, events: 17 }
+}
+
+fn statuses() -> Vec<HostStatus> {
+    let schedules = [Schedule::Unknown, Schedule::There("cron".into()), Schedule::Missing, Schedule::SwitchedOff(String::new())];
+    let locks = [
+        Lock::Absent,
+        Lock::Ours(BTreeSet::from([HoldId(1), HoldId(2)])),
+        Lock::Foreign { message: String::new(), since: None },
+        Lock::Absent,
+    ];
+    let gates = [Gate::Go, Gate::Deferred, Gate::Refused, Gate::Held];
+    let status = |((schedule, lock), answer)| HostStatus {
+        lock,
+        schedule,
+        break_glass: None,
+        running: false,
+        gate: Some(Asked { at: NOW, answer, why: String::new() }),
+    };
+    schedules.into_iter().zip(locks).zip(gates).map(status).collect()
+}
+
+fn hold(told: Told) -> Hold {
+    let broken = Broken { at: NOW, times: 2, put_back: false, by: Some("bob".into()) };
+    Hold {
+        id: HoldId(3),
+        scope: HoldScope { classes: BTreeSet::from([class()]), hosts: vec![Pattern::new("db*")] },
+        owner: "alice".into(),
+        reason: "release 142 needs new files".into(),
+        ticket: Some("OPS-1".into()),
+        contact: "alice, +49 1".into(),
+        placed: NOW,
+        until: NOW,
+        revision: 4,
+        told,
+        broken: BTreeMap::from([(host("web01"), broken.clone()), (host("web02"), Broken { by: None, put_back: true, ..broken })]),
+        handed_over: BTreeSet::from([host("web03")]),
+        would_change: BTreeMap::from([(host("web01"), vec!["File[/etc/x] content".to_owned()])]),
+        imports: Some("bob: upgrade".into()),
+        end: None,
+    }
+}
+
+fn revert() -> Revert {
+    let ways = BTreeMap::from([
+        (host("web01"), RevertWay::PinAndRun { environment: environment("r142") }),
+        (host("web02"), RevertWay::Restore { files: BTreeMap::from([("/etc/x".to_owned(), "ab".repeat(32))]) }),
+        (host("web03"), RevertWay::Declared),
+        (host("web04"), RevertWay::Declared),
+    ]);
+    let hosts = BTreeMap::from([
+        (host("web01"), Progress::Waiting),
+        (host("web02"), Progress::Asked(NOW)),
+        (host("web03"), Progress::Done(NOW)),
+        (host("web04"), Progress::Failed("no such command".into())),
+    ]);
+    Revert {
+        id: RevertId(2),
+        change: ChangeId(17),
+        asked: NOW,
+        by: actor(),
+        reason: "the flow stopped".into(),
+        ways,
+        hosts,
+        hold: Some(HoldId(3)),
+        stopped: Some("it failed".into()),
+    }
+}
+
+/// At least one rich value of every fact of the catch.
+pub fn of_the_catch() -> Vec<Fact> {
+    let set = |hold: Hold| Fact::HoldSet { hold: Box::new(hold), actor: actor(), what: "alice placed h-3".into() };
+    let mut all: Vec<Fact> =
+        [Told::Nothing, Told::Early, Told::Late, Told::Expired, Told::Escalated].map(hold).into_iter().map(set).collect();
+    let end = Some(HoldEnd { at: NOW, by: actor(), reason: "done".into() });
+    all.push(set(Hold { end, ticket: None, imports: None, scope: HoldScope::default(), ..hold(Told::Nothing) }));
+    all.extend(statuses().into_iter().map(|status| {
+        let agent = Agent { version: String::new(), status, events: u64::MAX };
+        Fact::HostTold { host: host("web01"), agent: Box::new(agent) }
+    }));
+    let bare = Revert { hold: None, stopped: None, ways: BTreeMap::new(), hosts: BTreeMap::new(), ..revert() };
+    all.extend([
+        Fact::HostTold { host: host("web01"), agent: Box::new(agent()) },
+        Fact::PinSet { host: host("web01"), pin: Some(pin()), actor: actor() },
+        Fact::PinSet { host: host("web01"), pin: None, actor: actor() },
+        Fact::RevertSet { revert: Box::new(revert()), actor: actor(), what: "alice asked to revert c-17".into() },
+        Fact::RevertSet { revert: Box::new(bare), actor: actor(), what: String::new() },
+        Fact::WouldHaveRefused { class: class(), would: Would { since: NOW, release_match: 3, rejected: 4 } },
+        Fact::StaleSet { class: class(), hosts: BTreeSet::from([host("web01")]) },
+        Fact::StaleSet { class: class(), hosts: BTreeSet::new() },
+        Fact::BreakerSet { breaker: Some(Breaker { since: NOW, refused: 12, asked: 30 }) },
+        Fact::BreakerSet { breaker: None },
+        Fact::IncarnationBegun { incarnation: 2 },
+    ]);
+    let about = [Subject::Hold(HoldId(3)), Subject::Stale(class()), Subject::Glass(host("web01")), Subject::Breaker];
+    all.extend(about.map(|about| Fact::AlertedRestored { about, at: NOW }));
+    all
+}

@@ -1,0 +1,142 @@
+//! The policy of a host, made from the state; and the gate and the classifier as the server answers
+//! them, from the state at once.
+
+use std::collections::BTreeMap;
+
+use crate::host::classify::{Classified, classify};
+use crate::host::gate::{self, Rules, Server};
+use crate::host::policy::{HostPolicy, Pin, RevertOrder, Stand};
+use crate::model::gate::{Enforce, GateAnswer, HoldOrder, Known, Offered};
+use crate::model::hold::{Hold, HoldState};
+use crate::model::host::Host;
+use crate::model::ids::HostId;
+use crate::model::item::{Content, ItemKey, Mark};
+use crate::model::policy::ClassPolicy;
+use crate::model::revert::Progress;
+use crate::model::time::{Span, Timestamp};
+use crate::state::{Scope, State};
+
+/// A host asks again after this time.
+const POLL_AFTER: Span = Span::from_s(60);
+
+/// The policy of a host as it is now; none when the host is not known.
+pub fn host_policy(state: &State, id: &HostId, now: Timestamp) -> Option<HostPolicy> {
+    let host = state.hosts.get(id)?;
+    let class = state.policy.class(&host.class);
+    Some(HostPolicy {
+        host: id.clone(),
+        stand: stand(state),
+        issued: now,
+        class: host.class.clone(),
+        release: host.release.clone(),
+        enforce: class.enforce,
+        max_closed: class.max_closed,
+        holds: orders(state, host),
+        items: items(state, host, &class),
+        environments: class.environments,
+        pin: pin(host, now),
+        wave_open: true,
+        wave: None,
+        rehearse: state.holds_on(host).any(|hold| hold.state(now) == HoldState::Waiting && !hold.would_change.contains_key(id)),
+        reverts: reverts(state, id),
+        poll_after: POLL_AFTER,
+    })
+}
+
+/// Where in its history a state stands, for its hosts: at the last fact that may have altered the
+/// policy of any of them.
+pub fn stand(state: &State) -> Stand {
+    Stand { incarnation: state.counters.incarnation, seq: state.counters.steered }
+}
+
+/// May this run of this host go ahead, by all that the server knows?
+pub fn gate(state: &State, id: &HostId, offered: &Offered, now: Timestamp) -> GateAnswer {
+    let Some(host) = state.hosts.get(id) else { return GateAnswer::go(crate::model::gate::Why::NothingAgainst) };
+    let class = state.policy.class(&host.class);
+    gate_at(state, host, &class, class.enforce, offered, now)
+}
+
+/// The gate as it would answer at another level of enforcement.
+pub(super) fn gate_at(state: &State, host: &Host, class: &ClassPolicy, enforce: Enforce, offered: &Offered, now: Timestamp) -> GateAnswer {
+    // A hold whose lock was removed twice is not fought for, by the gate no more than by the lock.
+    let given_up = |hold: &&Hold| hold.broken.get(&host.id).is_some_and(|broken| !broken.put_back);
+    let holds: Vec<HoldOrder> = state.holds_on(host).filter(|hold| !given_up(hold)).map(order).collect();
+    let glass = host.agent.as_ref().and_then(|agent| agent.status.break_glass.as_ref()).filter(|glass| now < glass.until);
+    let rules = Rules {
+        enforce,
+        holds: &holds,
+        release: host.release.as_ref(),
+        environments: &class.environments,
+        wave_open: true,
+        max_closed: class.max_closed,
+        server: Server::Fresh,
+        break_glass: glass.map(|glass| glass.reason.as_str()),
+    };
+    let scope = Scope { class: host.class.clone(), release: host.release.clone() };
+    gate::gate(&rules, &|key: &ItemKey, content: &Content| known(state, &scope, key, content), offered, now)
+}
+
+/// Which environment a host gets, by all that the server knows; none when the host is not known.
+pub fn classified(state: &State, id: &HostId, now: Timestamp) -> Option<Classified> {
+    host_policy(state, id, now).map(|policy| classify(&policy, None, now))
+}
+
+/// A hold as its hosts know it.
+pub fn order(hold: &Hold) -> HoldOrder {
+    HoldOrder {
+        id: hold.id,
+        owner: hold.owner.clone(),
+        reason: hold.reason.clone(),
+        contact: hold.contact.clone(),
+        ticket: hold.ticket.clone(),
+        placed: hold.placed,
+        until: hold.until,
+        imports: hold.imports.clone(),
+    }
+}
+
+fn orders(state: &State, host: &Host) -> Vec<HoldOrder> {
+    state.holds_on(host).map(order).collect()
+}
+
+fn pin(host: &Host, now: Timestamp) -> Option<Pin> {
+    host.pin.clone().filter(|pin| pin.holds(now))
+}
+
+/// What is known of a content, as the gate weighs it.
+pub(super) fn known(state: &State, scope: &Scope, key: &ItemKey, content: &Content) -> Known {
+    match state.acceptance.mark(scope, key, content) {
+        None => Known::Unseen,
+        Some(mark) => of_mark(mark),
+    }
+}
+
+fn of_mark(mark: Mark) -> Known {
+    match mark {
+        Mark::Adopted => Known::Adopted,
+        Mark::Accepted(_) => Known::Accepted,
+        Mark::OnTrial(change) => Known::OnTrial(change),
+        Mark::Rejected(change) => Known::Rejected(change),
+    }
+}
+
+/// Contents matter to a host only where the gate looks at them.
+fn items(state: &State, host: &Host, class: &ClassPolicy) -> BTreeMap<ItemKey, BTreeMap<Content, Known>> {
+    let mut items: BTreeMap<ItemKey, BTreeMap<Content, Known>> = BTreeMap::new();
+    if class.enforce < Enforce::Rejected {
+        return items;
+    }
+    let scope = Scope { class: host.class.clone(), release: host.release.clone() };
+    for (key, content, marked) in state.acceptance.of_scope(&scope) {
+        items.entry(key.clone()).or_default().insert(*content, of_mark(marked.mark));
+    }
+    items
+}
+
+fn reverts(state: &State, id: &HostId) -> Vec<RevertOrder> {
+    let asked = |progress: Option<&Progress>| matches!(progress, Some(Progress::Asked(_)));
+    let going = state.reverts.values().filter(|revert| revert.stopped.is_none() && asked(revert.hosts.get(id)));
+    going
+        .filter_map(|revert| Some(RevertOrder { id: revert.id, way: revert.ways.get(id)?.clone(), reason: revert.reason.clone() }))
+        .collect()
+}

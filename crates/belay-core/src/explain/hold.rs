@@ -1,0 +1,218 @@
+//! A hold in plain words, and the alerts about holds, stale hosts, a broken glass and the breaker.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::alert::{part, titled};
+use super::change as words;
+use crate::decide::host_policy::order;
+use crate::decide::waiting_for;
+use crate::host::talk::{Lock, Schedule};
+use crate::model::alert::{Alert, Subject};
+use crate::model::gate::Gate;
+use crate::model::hold::{Hold, HoldState};
+use crate::model::host::Host;
+use crate::model::ids::{ClassName, HoldId, HostId};
+use crate::model::time::Timestamp;
+use crate::state::State;
+
+/// The hosts a hold is about, by name.
+pub fn hosts(state: &State, hold: &Hold) -> Vec<HostId> {
+    state.hosts.values().filter(|host| hold.is_about(host)).map(|host| host.id.clone()).collect()
+}
+
+/// Where a hold was broken by hand, a line a host.
+pub fn broken(hold: &Hold) -> Vec<String> {
+    let line = |(host, broken): (&HostId, &crate::model::hold::Broken)| {
+        let by = broken.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let then = if broken.put_back { "put back" } else { "not fought for any more" };
+        let times = if broken.times == 1 { String::new() } else { format!(", {} times", broken.times) };
+        format!("broken by hand on {host} at {}{by}{times}; {then}", broken.at)
+    };
+    hold.broken.iter().map(line).collect()
+}
+
+/// The alert of a hold.
+pub(super) fn alert(state: &State, id: HoldId, now: Timestamp) -> Option<Alert> {
+    let hold = state.holds.get(&id)?;
+    let about = hosts(state, hold);
+    let open: Vec<&HostId> = hold.broken.iter().filter(|(_, broken)| !broken.put_back).map(|(host, _)| host).collect();
+    let how = hold.state(now);
+    let (status, what) = match (how, hold.broken.is_empty()) {
+        (HoldState::Released, _) => ("resolved", "ended".to_owned()),
+        (_, false) => ("broken", format!("was broken by hand on {} of {} hosts", hold.broken.len(), about.len())),
+        (HoldState::Waiting, _) => ("expired", format!("has expired {} ago and waits for {}", now.since(hold.until), hold.owner)),
+        (HoldState::Active | HoldState::Expiring, _) => ("expiring", format!("expires in {}", hold.until.since(now))),
+    };
+    let mut why = broken(hold);
+    why.truncate(6);
+    why.extend(waiting_for(hold).into_iter().take(6).map(|(line, hosts)| format!("on {hosts} hosts a run would apply: {line}")));
+    let done = match (open.is_empty(), hold.broken.is_empty()) {
+        (_, true) => vec![],
+        (true, _) => vec!["the lock was put back, with the reason on it".to_owned()],
+        (false, _) => vec![format!(
+            "it was put back once and removed again on {}: Belay does not fight a person over it",
+            words::hosts(open.into_iter())
+        )],
+    };
+    let next = match how {
+        HoldState::Released => vec![],
+        _ => vec![
+            format!("keep:     belay hold extend {id} --for 8h"),
+            format!("end:      belay hold release {id} --reason \"...\""),
+            "if nobody acts: the hold goes on; what is not accepted is not applied".to_owned(),
+        ],
+    };
+    Some(Alert {
+        key: format!("belay/{id}"),
+        title: titled(status, &format!("{id} of {} ({}) {what}", hold.owner, hold.reason)),
+        status,
+        firing: how != HoldState::Released,
+        parts: vec![
+            part("Hold", vec![format!("{id} on {}", hold.scope.words()), order(hold).sentence(now)]),
+            part("Where", vec![format!("{} hosts: {}", about.len(), words::hosts(about.iter()))]),
+            part("Why", why),
+            part("Done", done),
+            part("Next", next),
+        ]
+        .into_iter()
+        .filter(|part| !part.lines.is_empty())
+        .collect(),
+        link: state.policy.public_url.as_ref().map(|url| format!("{url}/holds/{id}")),
+    })
+}
+
+/// The alert of hosts to which nothing was applied for too long. It carries what stands behind it: a
+/// hold, somebody's lock, a schedule that was switched off.
+pub(super) fn stale(state: &State, class: &ClassName, now: Timestamp) -> Option<Alert> {
+    let hosts = state.stale.get(class).cloned().unwrap_or_default();
+    let after = state.policy.class(class).stale?;
+    let known: Vec<&Host> = hosts.iter().filter_map(|host| state.hosts.get(host)).collect();
+    let of = state.census_of(class).hosts;
+    let firing = !known.is_empty();
+    let reasons = reasons(state, &known, now);
+    let held: BTreeSet<HoldId> = known.iter().flat_map(|host| state.holds_on(host)).map(|hold| hold.id).collect();
+    let behind = reasons.keys().next().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let title = if firing {
+        titled("stale", &format!("nothing was applied for {after} on {} of {of} hosts of class {class}{behind}", known.len()))
+    } else {
+        titled("resolved", &format!("configurations are applied again on all hosts of class {class}"))
+    };
+    let next = match held.iter().next() {
+        Some(hold) => vec!["do not re-enable it: ask the owner of the hold".to_owned(), format!("explain:  belay hold show {hold}")],
+        None => vec!["explain:  belay why HOST".to_owned()],
+    };
+    Some(Alert {
+        key: format!("belay/{}", Subject::Stale(class.clone())),
+        title,
+        status: if firing { "stale" } else { "resolved" },
+        firing,
+        parts: if firing {
+            let why = reasons.iter().map(|(reason, hosts)| format!("{}: {reason}", words::hosts(hosts.iter()))).collect();
+            let oldest = known.iter().filter_map(|host| host.last_applied).min();
+            let when = oldest.map(|at| format!("the longest for {}, since {at}", now.since(at)));
+            vec![
+                part("Where", vec![format!("{} of {of} hosts of class {class}: {}", known.len(), words::hosts(hosts.iter()))]),
+                part("When", when.into_iter().collect()),
+                part("Why", why),
+                part("Next", next),
+            ]
+        } else {
+            vec![]
+        },
+        link: None,
+    })
+}
+
+/// What stands behind hosts that nothing is applied to, with the hosts of each reason.
+fn reasons(state: &State, hosts: &[&Host], now: Timestamp) -> BTreeMap<String, BTreeSet<HostId>> {
+    let mut reasons: BTreeMap<String, BTreeSet<HostId>> = BTreeMap::new();
+    for host in hosts {
+        for reason in reasons_of(state, host, now) {
+            reasons.entry(reason).or_default().insert(host.id.clone());
+        }
+    }
+    reasons
+}
+
+fn reasons_of(state: &State, host: &Host, now: Timestamp) -> Vec<String> {
+    let mut reasons: Vec<String> = state.holds_on(host).map(|hold| order(hold).sentence(now)).collect();
+    if let Some(agent) = &host.agent {
+        if let Lock::Foreign { message, since } = &agent.status.lock {
+            let since = since.map(|since| format!(" since {since}")).unwrap_or_default();
+            reasons.push(format!("somebody's own lock stands there{since}: {message}"));
+        }
+        match &agent.status.schedule {
+            Schedule::SwitchedOff(entry) => reasons.push(format!("its schedule is switched off: {entry}")),
+            Schedule::Missing => reasons.push("nothing starts the tool on it".to_owned()),
+            Schedule::There(_) | Schedule::Unknown => {}
+        }
+        if let Some(asked) = agent.status.gate.as_ref().filter(|asked| asked.answer != Gate::Go) {
+            reasons.push(format!("the gate answered {}", asked.why));
+        }
+    }
+    if reasons.is_empty() {
+        let last = host.last_run.as_ref().map(|run| format!("its last run was {}", run.kind.word()));
+        reasons.push(last.unwrap_or_else(|| "no run is reported".to_owned()));
+    }
+    reasons
+}
+
+/// The alert of a broken glass.
+pub(super) fn glass(state: &State, id: &HostId, now: Timestamp) -> Option<Alert> {
+    let host = state.hosts.get(id)?;
+    let glass = host.agent.as_ref()?.status.break_glass.as_ref().filter(|glass| now < glass.until);
+    let (status, text) = match glass {
+        Some(glass) => ("break-glass", format!("the gate of {id} lets everything through until {}: {}", glass.until, glass.reason)),
+        None => ("let-through", format!("the gate of {id} let a run through that it could not judge")),
+    };
+    let by = glass.map(|glass| format!("broken by {}", glass.by));
+    Some(Alert {
+        key: format!("belay/{}", Subject::Glass(id.clone())),
+        title: titled(status, &text),
+        status,
+        firing: glass.is_some(),
+        parts: vec![
+            part("Where", vec![format!("{id}, class {}", host.class)]),
+            part("Why", by.into_iter().chain([text]).collect()),
+            part("Next", vec![format!("explain:  belay why {id}"), "end:      belay-agent break-glass --end   (on the host)".to_owned()]),
+        ],
+        link: None,
+    })
+}
+
+/// The alert of the breaker.
+pub(super) fn breaker(state: &State, now: Timestamp) -> Alert {
+    let key = format!("belay/{}", Subject::Breaker);
+    let Some(breaker) = state.breaker else {
+        let title = titled("resolved", "Belay does not stop configuration management any more");
+        return Alert { key, title, status: "resolved", firing: false, parts: vec![], link: None };
+    };
+    let refused =
+        |host: &&Host| host.agent.as_ref().and_then(|agent| agent.status.gate.as_ref()).is_some_and(|asked| asked.answer == Gate::Refused);
+    let mut reasons: BTreeMap<String, BTreeSet<HostId>> = BTreeMap::new();
+    for host in state.hosts.values().filter(refused) {
+        if let Some(asked) = host.agent.as_ref().and_then(|agent| agent.status.gate.as_ref()) {
+            reasons.entry(asked.why.clone()).or_default().insert(host.id.clone());
+        }
+    }
+    let why = reasons.iter().take(6).map(|(why, hosts)| format!("{} hosts ({}): {why}", hosts.len(), words::hosts(hosts.iter())));
+    Alert {
+        key,
+        title: titled("breaker", &format!("Belay itself is stopping configuration management: {} of {} hosts that asked were refused", breaker.refused, breaker.asked)),
+        status: "breaker",
+        firing: true,
+        parts: vec![
+            part("When", vec![format!("since {}, {} ago", breaker.since, now.since(breaker.since))]),
+            part("Why", why.collect()),
+            part(
+                "Next",
+                vec![
+                    "if the refusals are right: put right what is offered (the environment, the release map, the rejected content)".to_owned(),
+                    "if they are wrong: set enforce = \"off\" for the class and reload, or on one host: belay-agent break-glass --for 1h --reason \"...\"".to_owned(),
+                    "if nobody acts: rejected content stays out; everything else runs".to_owned(),
+                ],
+            ),
+        ],
+        link: None,
+    }
+}

@@ -1,0 +1,153 @@
+//! The catch over real HTTP: holds and who may, hosts that poll, the gate, pins, samples of hosts.
+
+use belay_adapters::sources::facade::WireSeries;
+use belay_adapters::sources::facade::remote_write::encode;
+use serde_json::{Value, json};
+
+use super::world::{World, until};
+
+const CONFIG: &str = "[[class]]\nname = \"web\"\nhosts = [\"web*\"]\nenforce = \"release-match\"\n\
+    environments = { \"141\" = \"production\", \"142\" = \"r142\" }\n";
+
+async fn configured() -> World {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("belay.toml");
+    std::fs::write(&path, CONFIG).unwrap();
+    let world = World::with(|options| options.config = Some(path.clone())).await;
+    for host in ["web01", "web02", "web03"] {
+        let facts = world.send("PUT", &format!("/api/v1/hosts/{host}/facts"), &world.relay, &[], "{\"release\":\"142\"}").await;
+        assert_eq!(facts.status, 200);
+    }
+    world
+}
+
+fn told(world: &World, extra: Value) -> String {
+    let mut body = json!({"protocol": 1, "agent": "0.1.0", "sent_at_ms": world.running.drive().now().ms()});
+    body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    body.to_string()
+}
+
+fn place() -> String {
+    json!({"hosts": ["web01", "web02"], "reason": "release 142 needs new files", "for": "8h", "contact": "alice, room 4"}).to_string()
+}
+
+#[tokio::test]
+async fn a_hold_reaches_its_hosts_and_a_hand_on_the_lock_reaches_people_within_one_poll() {
+    let world = configured().await;
+    let (alice, web01) = (world.token("alice", "role", "operator").await, world.token("web01", "host", "web01").await);
+    let placed = world.send("POST", "/api/v1/holds", &alice, &[], place()).await;
+    assert_eq!(placed.status, 201, "{}", placed.json());
+    assert_eq!((placed.json()["id"].as_str(), placed.json()["hosts"].as_u64()), (Some("h-1"), Some(2)));
+    let policy = world.send("POST", "/api/v1/agent/poll", &web01, &[], told(&world, json!({}))).await.json();
+    assert_eq!(policy["policy"]["holds"][0]["owner"], "alice", "{policy}");
+    let stand = policy["stand"].clone();
+    let again = world.send("POST", "/api/v1/agent/poll", &web01, &[], told(&world, json!({"have": stand}))).await.json();
+    assert!(again.get("policy").is_none(), "it has the newest: {again}");
+    let at = world.running.drive().now().ms();
+    let event = json!({"events": [{"number": 1, "at_ms": at, "what": "lock-broken", "holds": ["h-1"], "put_back": true}]});
+    let body = told(&world, event);
+    let answered = world.send("POST", "/api/v1/agent/poll", &web01, &[], body).await;
+    assert_eq!((answered.status.as_u16(), answered.json()["ack"].as_u64()), (200, Some(1)), "{}", answered.json());
+    let hold = world.see("/api/v1/holds/h-1").await;
+    assert!(hold["broken_on"][0].as_str().unwrap().starts_with("broken by hand on web01"), "{hold}");
+    assert!(world.see("/api/v1/audit").await.to_string().contains("h-1 was broken by hand on web01: it was put back"));
+    let world = world.again(|_| {}).await;
+    assert_eq!(world.see("/api/v1/holds/h-1").await["broken"], 1, "a hold survives a restart");
+}
+
+#[tokio::test]
+async fn who_alters_a_hold_says_what_was_seen_and_somebody_elses_needs_an_approver() {
+    let world = configured().await;
+    let (alice, bob) = (world.token("alice", "role", "operator").await, world.token("bob", "role", "operator").await);
+    world.send("POST", "/api/v1/holds", &alice, &[], place()).await;
+    let extend = |secret: String, seen: &'static str| {
+        let world = &world;
+        async move { world.send("POST", "/api/v1/holds/h-1/extend", &secret, &[("if-match", seen)], "{\"for\":\"20h\"}").await }
+    };
+    assert_eq!(extend(bob.clone(), "\"1\"").await.json()["revision"], 2);
+    let outdated = extend(alice.clone(), "\"1\"").await;
+    assert_eq!(outdated.status, 412);
+    assert!(outdated.json()["detail"].as_str().unwrap().contains("altered since you looked"), "{}", outdated.json());
+    assert_eq!(extend(alice.clone(), "soon").await.status, 400);
+    let release = |secret: String| {
+        let world = &world;
+        async move { world.send("POST", "/api/v1/holds/h-1/release", &secret, &[], "{\"reason\":\"done\"}").await }
+    };
+    assert_eq!(release(bob).await.status, 403);
+    assert_eq!(release(alice.clone()).await.json()["state"], "released");
+    assert_eq!(release(alice.clone()).await.status, 409);
+    assert_eq!(world.see("/api/v1/holds").await["items"].as_array().unwrap().len(), 0);
+    assert_eq!(world.see("/api/v1/holds?all=1").await["items"].as_array().unwrap().len(), 1);
+    let nobody = world.send("POST", "/api/v1/holds", &alice, &[], "{\"hosts\":[\"wbe*\"],\"reason\":\"x\",\"for\":\"1h\"}").await;
+    assert_eq!(nobody.status, 422);
+    let unsaid = world.send("POST", "/api/v1/holds", &alice, &[], "{\"reason\":\"x\",\"for\":\"a while\"}").await;
+    let errors = unsaid.json()["errors"].to_string();
+    assert!(errors.contains("/hosts") && errors.contains("/for"), "{errors}");
+}
+
+#[tokio::test]
+async fn a_host_polls_for_itself_only_and_an_unknown_protocol_is_refused_by_name() {
+    let world = configured().await;
+    let web01 = world.token("web01", "host", "web01").await;
+    let other = world.send("POST", "/api/v1/agent/poll", &web01, &[], told(&world, json!({"host": "web02"}))).await;
+    assert_eq!(other.status, 403);
+    assert!(world.see("/api/v1/audit?kind=security").await.to_string().contains("asked for the policy of web02"));
+    let newer = world.send("POST", "/api/v1/agent/poll", &web01, &[], told(&world, json!({"protocol": 99}))).await;
+    assert_eq!(newer.status, 400);
+    assert!(newer.json()["type"].as_str().unwrap().ends_with("protocol-too-new"), "{}", newer.json());
+    let relay = world.send("POST", "/api/v1/agent/poll", &world.relay, &[], told(&world, json!({"host": "web02"}))).await;
+    assert_eq!(relay.json()["policy"]["host"], "web02");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poll_that_waits_is_answered_when_there_is_news() {
+    let world = configured().await;
+    let web01 = world.token("web01", "host", "web01").await;
+    let have = world.send("POST", "/api/v1/agent/poll", &web01, &[], told(&world, json!({}))).await.json()["stand"].clone();
+    let waits = told(&world, json!({"have": have, "wait_ms": 20_000}));
+    let waiting = world.send("POST", "/api/v1/agent/poll", &web01, &[], waits);
+    tokio::pin!(waiting);
+    let early = tokio::time::timeout(std::time::Duration::from_millis(300), waiting.as_mut()).await;
+    assert!(early.is_err(), "there was nothing new: {early:?}");
+    world.send("POST", "/api/v1/holds", &world.admin, &[], place()).await;
+    let answer = waiting.await.json();
+    assert_eq!(answer["policy"]["holds"][0]["id"], "h-1", "{answer}");
+}
+
+#[tokio::test]
+async fn the_gate_and_the_classifier_answer_and_a_pin_ends_by_itself() {
+    let world = configured().await;
+    let gate = world.see("/api/v1/gate/web01?environment=production").await;
+    assert_eq!(gate["gate"], "refused", "{gate}");
+    assert!(gate["why"].as_str().unwrap().contains("does not belong to release 142, which needs r142"), "{gate}");
+    assert!(gate["remedy"].as_str().unwrap().contains("r142"), "{gate}");
+    assert_eq!(world.see("/api/v1/gate/web01?environment=production&noop=1").await["gate"], "go");
+    assert_eq!(world.get("/api/v1/gate/nobody").await.status, 404);
+    let body = json!({"hosts": ["web03"], "environment": "production", "for": "1h", "reason": "by hand"}).to_string();
+    let pinned = world.send("POST", "/api/v1/pins", &world.admin, &[], body).await;
+    assert_eq!(pinned.json()["hosts"], 1, "{}", pinned.json());
+    assert_eq!(world.see("/api/v1/pins").await["items"][0]["host"], "web03");
+    assert!(world.see("/api/v1/why/web03").await.to_string().contains("pinned by admin until"));
+    world.advance(std::time::Duration::from_secs(3_700));
+    until("the pin has ended", || async { world.see("/api/v1/pins").await["items"].as_array().unwrap().is_empty() }).await;
+}
+
+#[tokio::test]
+async fn a_host_sends_samples_of_its_own_and_of_nobody_else() {
+    let world = configured().await;
+    let web01 = world.token("web01", "host", "web01").await;
+    let series = |labels: &[(&str, &str)]| {
+        let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let now = world.running.drive().now().ms();
+        encode(&[WireSeries { labels, samples: vec![(now, 1.0)] }])
+    };
+    let send = |body: Vec<u8>| {
+        let (world, web01) = (&world, web01.clone());
+        async move { world.send("POST", "/prometheus/api/v1/write", &web01, &[], body).await }
+    };
+    assert_eq!(send(series(&[("__name__", "up"), ("host", "web01")])).await.status, 204);
+    let other = send(series(&[("__name__", "up"), ("host", "web02")])).await;
+    assert_eq!(other.status, 403);
+    assert!(other.json()["detail"].as_str().unwrap().contains("speaks for web01 only"));
+    assert_eq!(send(series(&[("__name__", "up")])).await.status, 403);
+}
