@@ -4,6 +4,8 @@
 mod acts;
 mod cast;
 mod faults;
+#[cfg(test)]
+mod pinned;
 mod tally;
 
 use belay_core::model::time::{Span, Timestamp};

@@ -14,7 +14,7 @@ use crate::model::host::Host;
 use crate::model::ids::{ChangeId, Digest, HostId};
 use crate::model::item::{COMPILE_KIND, Content, DRIFT_KIND, ItemKey, Items, Mark, RELEASE_KIND, REVERT_KIND};
 use crate::model::revert::Revert;
-use crate::model::time::Span;
+use crate::model::time::{Span, Timestamp};
 use crate::model::verdict::{Finding, Gap, Judge, Look, Outcome, Says, Standing, Verdict};
 use crate::state::{Fact, Scope};
 
@@ -26,7 +26,8 @@ pub(super) fn looked(draft: &mut Draft<'_>, id: ChangeId, look: &Look, evidence:
     }
     match look.standing {
         Standing::Final(outcome) => {
-            match waves::then(draft, change, guarded(outcome, look)) {
+            let (outcome, findings) = guarded(draft, change, outcome, look);
+            match waves::then(draft, change, outcome) {
                 Then::Concludes => {}
                 Then::Waits => return Answer::Done,
                 Then::OpensNext => {
@@ -35,14 +36,8 @@ pub(super) fn looked(draft: &mut Draft<'_>, id: ChangeId, look: &Look, evidence:
                     return Answer::Done;
                 }
             }
-            let verdict = Verdict {
-                outcome: guarded(outcome, look),
-                at: draft.now,
-                by: Judge::Belay,
-                findings: look.findings.clone(),
-                lacks: look.lacks.clone(),
-                evidence: Some(evidence),
-            };
+            let verdict =
+                Verdict { outcome, at: draft.now, by: Judge::Belay, findings, lacks: look.lacks.clone(), evidence: Some(evidence) };
             conclude(draft, change, verdict);
         }
         Standing::OnTrial | Standing::Suspect if news(change.look.as_ref(), look) => {
@@ -79,12 +74,34 @@ fn harmed(findings: &[Finding]) -> usize {
 }
 
 /// The last wall of promise 1, whatever the judge says: where something that must be seen was not
-/// seen, nothing is accepted.
-fn guarded(outcome: Outcome, look: &Look) -> Outcome {
-    match outcome {
-        Outcome::Accepted if look.lacks.iter().any(|lack| lack.must_have) => Outcome::Inconclusive(Gap::NoData),
-        Outcome::Accepted | Outcome::Rejected | Outcome::Inconclusive(_) => outcome,
+/// seen, nothing is accepted; nor where a part of the Change did harm before another part came.
+fn guarded(draft: &Draft<'_>, change: &Change, outcome: Outcome, look: &Look) -> (Outcome, Vec<Finding>) {
+    let mut findings = look.findings.clone();
+    if outcome != Outcome::Accepted {
+        return (outcome, findings);
     }
+    if look.lacks.iter().any(|lack| lack.must_have) {
+        return (Outcome::Inconclusive(Gap::NoData), findings);
+    }
+    findings.iter_mut().filter(|finding| harmed_in_part(draft, change, finding)).for_each(|finding| finding.says = Says::Suspicion);
+    findings.sort_by_key(|finding| finding.says != Says::Suspicion);
+    let suspicious = findings.first().is_some_and(|finding| finding.says == Says::Suspicion);
+    (if suspicious { Outcome::Inconclusive(Gap::Conflicting) } else { outcome }, findings)
+}
+
+/// Whether a finding says that hosts are well now and were not while they carried only a part of the
+/// Change, which they still carry: a release without the files it needs. All of it together may be
+/// good, but that part would be accepted with it, and a host to which it comes alone would open no trial.
+fn harmed_in_part(draft: &Draft<'_>, change: &Change, finding: &Finding) -> bool {
+    let mut signals = draft.state.policy.signals_of(&change.class);
+    let step = signals.find(|signal| Some(&signal.name) == finding.signal.as_ref()).map_or(Span::ZERO, |signal| signal.step);
+    // A sign is placed at the beginning of its step; what brought it may have come within.
+    let by_then = |host: &HostId, sick: Timestamp| {
+        let first = draft.state.hosts.get(host).and_then(|host| trial::first_part(draft.state, change, host));
+        first.is_some_and(|first| first < sick + step)
+    };
+    let sick = finding.since.filter(|_| finding.says == Says::Fine);
+    sick.is_some_and(|sick| finding.hosts.iter().any(|host| by_then(host, sick)))
 }
 
 /// Whether a look says anything that the one before did not.

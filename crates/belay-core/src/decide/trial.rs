@@ -7,7 +7,7 @@ use super::intake::release_unknown;
 use crate::model::change::{Change, Nearness, Peer, Treated, Trial};
 use crate::model::host::Host;
 use crate::model::ids::{ChangeId, Digest, HostId};
-use crate::model::item::Mark;
+use crate::model::item::{Content, ItemKey, Mark};
 use crate::model::policy::{ClassPolicy, SMALL_CLASS};
 use crate::model::signal::Signal;
 use crate::model::time::{Span, Timestamp};
@@ -93,6 +93,30 @@ fn left_at(state: &State, change: &Change, host: &Host, treated: &Treated) -> Op
         latest = latest.max(Some(carried.at));
     }
     latest.filter(|_| !stays)
+}
+
+/// Since when a treated host carries any part of a Change that it still carries, at the earliest. Its
+/// onset moves to the latest part that came. When a release came is kept only until a run follows:
+/// it was not before the Change that brought it was opened.
+pub(super) fn first_part(state: &State, change: &Change, host: &Host) -> Option<Timestamp> {
+    let treated = change.treated.get(&host.id)?;
+    if treated.run.is_none() {
+        return Some(treated.onset);
+    }
+    let scope = Scope { class: change.class.clone(), release: change.release.clone() };
+    let on_trial = |key: &ItemKey, content: &Content| state.acceptance.mark(&scope, key, content) == Some(Mark::OnTrial(change.id));
+    let parts = change.items.keys().filter_map(|key| host.items.get(key).filter(|carried| on_trial(key, &carried.content)));
+    let by_run = parts.map(|carried| carried.at).min();
+    let brought = change.brings_release() && host.release == change.release;
+    let with_release = brought.then(|| release_came(state, change));
+    by_run.into_iter().chain(with_release).min()
+}
+
+/// When the Change that brought a release was opened: this one, or the one whose place it took.
+fn release_came(state: &State, change: &Change) -> Timestamp {
+    let gave_way = |old: &&Change| old.verdict.as_ref().is_some_and(|verdict| verdict.by == Judge::Successor(change.id));
+    let old = change.supersedes.and_then(|id| state.changes.get(&id)).filter(gave_way).filter(|old| old.brings_release());
+    old.map_or(change.opened, |old| release_came(state, old))
 }
 
 /// When a trial ends: a horizon after the last host that came within a horizon of the first, or of

@@ -1,7 +1,7 @@
 //! From findings to where the trial stands. The order matters: harm first, then missing data, then
 //! acceptance.
 
-use super::sight::Sight;
+use super::sight::{Row, Sight};
 use crate::model::change::Trial;
 use crate::model::signal::SignalKind;
 use crate::model::time::Timestamp;
@@ -56,7 +56,7 @@ fn gap(trial: &Trial, at: Timestamp, sights: &[Sight<'_>], findings: &[Finding],
     if lacks.iter().any(|lack| lack.must_have) || must_have().any(|sight| !seen(sight)) {
         return Some(Gap::NoData);
     }
-    if at < trial.accept_from || must_have().any(|sight| !comparable(sight)) {
+    if at < trial.accept_from || must_have().any(|sight| !comparable(sight) || mute(sight)) {
         return Some(Gap::TooLittle);
     }
     let cannot = findings.iter().find_map(|finding| match finding.says {
@@ -71,6 +71,16 @@ fn gap(trial: &Trial, at: Timestamp, sights: &[Sight<'_>], findings: &[Finding],
 fn dried_up(sight: &Sight<'_>) -> bool {
     let dry = sight.treated.iter().filter(|row| super::checks::flow_stopped::dry(row)).count();
     sight.signal.kind == SignalKind::Flow && dry > 0 && dry * 20 >= sight.treated.len()
+}
+
+/// Whether a flow has shown nothing at all since the change on more than half of the hosts. Where
+/// nothing flows nothing can stop: a host that an earlier change brought to a standstill looks as it
+/// did in its past, and that is no proof of anything. One that stands by beside each that works is usual.
+fn mute(sight: &Sight<'_>) -> bool {
+    let since = |row: &&Row| row.settled().iter().any(Option::is_some);
+    let flows = |row: &&Row| row.settled().iter().flatten().any(|value| *value > 0.0);
+    let (seen, flowing) = (sight.treated.iter().filter(since).count(), sight.treated.iter().filter(flows).count());
+    sight.signal.kind == SignalKind::Flow && (flowing == 0 || flowing * 2 < seen)
 }
 
 /// Whether at least half of the values that should be there since the grace are there.

@@ -115,6 +115,11 @@ impl Row {
         &self.values[self.settled..self.end]
     }
 
+    /// Whether the host ceased to carry the Change.
+    pub(super) fn has_left(&self) -> bool {
+        self.end < self.values.len()
+    }
+
     /// Steps after `begin` that do not count by themselves because a restart is expected in them. A
     /// peer, asked about a time before its own change, has none.
     pub(super) fn grace_after(&self, begin: usize) -> usize {

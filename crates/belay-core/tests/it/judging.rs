@@ -13,15 +13,15 @@ use belay_stats::rng::Rng;
 
 use crate::lab::flow;
 
-const STEP: Span = Span::from_min(1);
+pub const STEP: Span = Span::from_min(1);
 const PAST: i64 = 120;
-const HORIZON: i64 = 30;
+pub const HORIZON: i64 = 30;
 
-fn at(step: i64) -> Timestamp {
+pub fn at(step: i64) -> Timestamp {
     Timestamp::from_ms(1_794_960_000_000) + STEP.times(step)
 }
 
-fn host(name: &str) -> HostId {
+pub fn host(name: &str) -> HostId {
     HostId::parse(name).unwrap()
 }
 
@@ -30,7 +30,7 @@ fn treated(onset: i64) -> Treated {
 }
 
 /// A trial of `changed` hosts at step 0 (each a step later than the one before) beside `peers`.
-fn trial(changed: usize, peers: usize) -> Trial {
+pub fn trial(changed: usize, peers: usize) -> Trial {
     let peer = |_| Peer { nearness: Nearness::SameRelease, until: None, failing: vec![] };
     Trial {
         change: ChangeId(1),
@@ -49,7 +49,7 @@ fn trial(changed: usize, peers: usize) -> Trial {
 }
 
 /// The evidence up to step `until`: `value(host, step)` for every host.
-fn evidence(trial: &Trial, until: i64, value: impl Fn(&str, i64) -> Option<f64>) -> Evidence {
+pub fn evidence(trial: &Trial, until: i64, value: impl Fn(&str, i64) -> Option<f64>) -> Evidence {
     let names = trial.treated.keys().chain(trial.peers.keys());
     let series = |name: &HostId| {
         let samples: Vec<Sample> =
@@ -63,7 +63,7 @@ fn evidence(trial: &Trial, until: i64, value: impl Fn(&str, i64) -> Option<f64>)
     Evidence { at: at(until), windows }
 }
 
-fn steady(name: &str, step: i64) -> f64 {
+pub fn steady(name: &str, step: i64) -> f64 {
     let mut rng = Rng::new(u64::from_le_bytes(*b"belay---")).fork((step + 1000) as u64).fork(name.bytes().map(u64::from).sum());
     rng.poisson(60.0) as f64
 }

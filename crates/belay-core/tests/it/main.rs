@@ -10,4 +10,5 @@ mod lab;
 mod night;
 mod notify;
 mod snapshots;
+mod standstill;
 mod waves;

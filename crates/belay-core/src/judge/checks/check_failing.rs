@@ -19,7 +19,8 @@ use crate::model::verdict::{Check, Finding};
 pub(super) fn check(trial: &Trial, sight: &Sight<'_>) -> Option<Finding> {
     let (harm, peers) = (sight.signal.harm, sight.has_peers());
     let question = |row: &Row, begin: usize| failing(row, begin, harm, peers);
-    inquire(trial, sight, &Inquiry { check: Check::CheckFailing, question: &question, verb: "fails" })
+    let bad = |value: f64| fails(value, harm);
+    inquire(trial, sight, &Inquiry { check: Check::CheckFailing, question: &question, bad: Some(&bad), verb: "fails" })
 }
 
 fn failing(row: &Row, begin: usize, harm: Harm, peers: bool) -> Option<Option<Shown>> {
@@ -28,11 +29,15 @@ fn failing(row: &Row, begin: usize, harm: Harm, peers: bool) -> Option<Option<Sh
     if row.values[..begin].iter().flatten().count() < PAST_MIN || row.values[begin..end].iter().flatten().count() == 0 {
         return None;
     }
-    let fails = move |value: f64| match harm {
-        Harm::Up | Harm::Both => value > 0.0,
-        Harm::Down => value < 1.0,
-    };
+    let fails = |value: f64| fails(value, harm);
     let need = 3.max(usual(&row.values[..begin], fails, peers) + 2);
     let found = run(&row.values[begin..end], need, fails, row.grace_after(begin));
     Some(found.map(|(from, length)| Shown { from: begin + from, length, need }))
+}
+
+fn fails(value: f64, harm: Harm) -> bool {
+    match harm {
+        Harm::Up | Harm::Both => value > 0.0,
+        Harm::Down => value < 1.0,
+    }
 }

@@ -5,8 +5,11 @@
 //! **How**: per treated host, a run of zeros since its change of at least max(3, longest usual run of
 //! zeros in its own past + 2) steps that reaches beyond the grace. A missing value ends a run.
 //!
-//! **When it cannot tell**: a host without flow in its past, or with fewer than ten past values;
-//! peers that stop at the same time.
+//! A host that left the Change before that, and had stood still until then, agrees with one that shows
+//! it in full. One that goes on now and stood still when its latest content came is named.
+//!
+//! **When it cannot tell**: a host without flow in its past, with fewer than ten past values, or that
+//! left within its grace; peers that stop at the same time.
 //!
 //! **Example**: `requests stopped on 12 of 12 changed hosts; 0 of 18 unchanged peers did`.
 
@@ -19,7 +22,7 @@ use crate::model::verdict::{Check, Finding};
 pub(super) fn check(trial: &Trial, sight: &Sight<'_>) -> Option<Finding> {
     let peers = sight.has_peers();
     let question = |row: &Row, begin: usize| stopped(row, begin, peers);
-    inquire(trial, sight, &Inquiry { check: Check::FlowStopped, question: &question, verb: "stopped" })
+    inquire(trial, sight, &Inquiry { check: Check::FlowStopped, question: &question, bad: Some(&is_zero), verb: "stopped" })
 }
 
 fn stopped(row: &Row, begin: usize, peers: bool) -> Option<Option<Shown>> {

@@ -23,7 +23,7 @@ use crate::model::verdict::{Check, Finding};
 pub(super) fn check(trial: &Trial, sight: &Sight<'_>) -> Option<Finding> {
     let (peers, harm) = (sight.has_peers(), sight.signal.harm);
     let question = |row: &Row, begin: usize| frozen(row, begin, peers, harm);
-    inquire(trial, sight, &Inquiry { check: Check::Frozen, question: &question, verb: "repeats one value or lies at zero" })
+    inquire(trial, sight, &Inquiry { check: Check::Frozen, question: &question, bad: None, verb: "repeats one value or lies at zero" })
 }
 
 fn frozen(row: &Row, begin: usize, peers: bool, harm: Harm) -> Option<Option<Shown>> {

@@ -2,6 +2,7 @@
 //! Shared by every check that first asks each host by itself.
 
 use super::super::sight::{Row, Sight, mean};
+use super::flow_stopped::usual;
 use crate::model::change::Trial;
 use crate::model::ids::HostId;
 use crate::model::time::Timestamp;
@@ -25,6 +26,8 @@ pub(super) type Question<'q> = dyn Fn(&Row, usize) -> Option<Option<Shown>> + 'q
 pub(super) struct Inquiry<'q> {
     pub(super) check: Check,
     pub(super) question: &'q Question<'q>,
+    /// Whether a single value is bad by itself, where one can say so.
+    pub(super) bad: Option<&'q dyn Fn(f64) -> bool>,
     /// The verb for what hosts show: `stopped`, `repeats one value`.
     pub(super) verb: &'static str,
 }
@@ -37,8 +40,7 @@ pub(super) fn quorum(hosts: usize) -> usize {
 
 /// Puts a question to every treated host, then to the peers.
 pub(super) fn inquire(trial: &Trial, sight: &Sight<'_>, inquiry: &Inquiry<'_>) -> Option<Finding> {
-    let answers: Vec<(&Row, Option<Shown>)> =
-        sight.treated.iter().filter_map(|row| (inquiry.question)(row, row.onset).map(|shown| (row, shown))).collect();
+    let answers = ask(sight, inquiry);
     if answers.is_empty() {
         return None;
     }
@@ -46,7 +48,64 @@ pub(super) fn inquire(trial: &Trial, sight: &Sight<'_>, inquiry: &Inquiry<'_>) -
     let first = showing.iter().map(|(_, shown)| shown.from).min();
     let alike = first.map_or((0, peer_count(sight)), |first| alike(sight, inquiry, first));
     let says = weigh(trial, answers.len(), &showing, alike);
-    Some(finding(sight, inquiry, &answers, &showing, alike, says))
+    let found = finding(sight, inquiry, &answers, &showing, alike, says);
+    Some(if says == Says::Fine { with_earlier(sight, inquiry, found, &answers) } else { found })
+}
+
+/// What the treated hosts answer. A host that left the Change has said all it ever will. If it left
+/// within its grace, that is nothing; else, where another one shows it in full, it agrees if it showed
+/// nothing else for as long as it carried the Change.
+fn ask<'r>(sight: &'r Sight<'_>, inquiry: &Inquiry<'_>) -> Vec<(&'r Row, Option<Shown>)> {
+    let told = |row: &&Row| !row.has_left() || row.end > row.settled;
+    let own: Vec<_> = sight.treated.iter().filter(told).map(|row| (row, (inquiry.question)(row, row.onset))).collect();
+    let in_full = own.iter().any(|(_, answer)| matches!(answer, Some(Some(_))));
+    let agrees = |row: &Row| if in_full { cut_short(row, inquiry) } else { None };
+    own.into_iter()
+        .filter_map(|(row, answer)| match answer {
+            Some(Some(shown)) => Some((row, Some(shown))),
+            Some(None) | None => agrees(row).map(Some).or(answer).map(|shown| (row, shown)),
+        })
+        .collect()
+}
+
+/// What a host showed from its change until it left: nothing but bad values beyond its grace, and more
+/// of them in a row than ever before.
+fn cut_short(row: &Row, inquiry: &Inquiry<'_>) -> Option<Shown> {
+    let bad = inquiry.bad?;
+    let length = row.values[row.onset..row.end].iter().rev().take_while(|value| value.is_some_and(bad)).count();
+    let past = usual(row.past(), bad, false);
+    let throughout = row.has_left() && length >= row.settled().len();
+    let telling = row.past_count() >= super::PAST_MIN && length >= 2 && length > past;
+    (throughout && telling).then(|| Shown { from: row.end - length, length, need: past + 2 })
+}
+
+/// Hosts that are well now may not have been when their latest content came: what is left of a
+/// Change that came in parts. The finding names them; whether a part was there by then is not the
+/// judge's to know.
+fn with_earlier(sight: &Sight<'_>, inquiry: &Inquiry<'_>, found: Finding, answers: &[(&Row, Option<Shown>)]) -> Finding {
+    let well = answers.iter().filter(|(_, shown)| shown.is_none()).map(|(row, _)| *row);
+    let earlier: Vec<(&Row, usize)> = well.filter_map(|row| Some((row, earlier(row, inquiry)?.from))).collect();
+    let Some(first) = earlier.iter().map(|(_, from)| *from).min() else { return found };
+    let (same, of) = alike(sight, inquiry, first);
+    if of > 0 && same * 3 >= of {
+        return found;
+    }
+    Finding {
+        hosts: earlier.iter().map(|(row, _)| row.host.clone()).collect(),
+        since: Some(sight.time(first)),
+        text: format!("{}; not so on {} of them until their latest content came", found.text, earlier.len()),
+        ..found
+    }
+}
+
+/// What a host showed up to its change, for longer than a restart takes. The last two steps before it
+/// may hold something of what came after.
+fn earlier(row: &Row, inquiry: &Inquiry<'_>) -> Option<Shown> {
+    let bad = |step: &usize| row.values[*step].is_some_and(|value| inquiry.bad.is_some_and(|bad| bad(value)));
+    let last = (row.onset.saturating_sub(2)..row.onset).rev().find(bad)?;
+    let from = (0..=last).rev().take_while(bad).last()?;
+    let outlasts = last + 1 - from > row.settled - row.onset;
+    (inquiry.question)(row, from)?.filter(|_| outlasts)
 }
 
 fn peer_count(sight: &Sight<'_>) -> u32 {
