@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use belay_core::model::ids::{ClassName, Release};
+use belay_core::model::ids::{ClassName, HostId, Release};
 use belay_core::model::time::{Span, Timestamp};
 use belay_core::model::verdict::Outcome;
-use belay_core::state::State;
+use belay_core::state::{State, Would};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::change::ChangeRow;
+use super::hold::HoldRow;
 use super::{count, printed};
 
 /// How long a rejected Change is shown at a glance.
@@ -36,6 +37,10 @@ pub struct StatusView {
     pub open_changes: Vec<ChangeRow>,
     /// Changes rejected within the last 24 hours, oldest first.
     pub rejected_24h: Vec<ChangeRow>,
+    /// Holds that stand, oldest first.
+    pub holds: Vec<HoldRow>,
+    /// What stands in the way of the tool, in words: stale hosts, Belay itself.
+    pub catch: Vec<String>,
     /// Effects that were given up.
     pub dead_letters: u32,
     /// Bytes put aside because they could not be taken; put in by whoever serves this.
@@ -70,6 +75,10 @@ pub struct ClassCount {
     pub releases: Vec<ReleaseCount>,
     /// Its signals.
     pub signals: u32,
+    /// How far the gate goes: `off`, `release-match`, `rejected` or `waves`.
+    pub enforce: String,
+    /// What a stricter level would have refused, in words; `null` where nothing.
+    pub would_have_refused: Option<String>,
 }
 
 /// Hosts of one release.
@@ -128,9 +137,11 @@ impl StatusView {
             policy: PolicyCount::of(state),
             hosts: count(state.hosts.len()),
             hosts_in_trouble: count(state.hosts.values().filter(|host| host.trouble.is_some()).count()),
-            classes: classes(state),
+            classes: classes(state, now),
             open_changes: ChangeRow::all(state, state.open_changes()),
             rejected_24h: ChangeRow::all(state, rejected),
+            holds: state.holds.values().filter(|hold| hold.stands()).map(|hold| HoldRow::of(state, hold, now)).collect(),
+            catch: catch(state),
             dead_letters: count(state.effects.values().filter(|effect| effect.dead).count()),
             quarantined: 0,
             signals: None,
@@ -151,7 +162,23 @@ impl PolicyCount {
     }
 }
 
-fn classes(state: &State) -> Vec<ClassCount> {
+fn catch(state: &State) -> Vec<String> {
+    let stale = |(class, hosts): (&ClassName, &std::collections::BTreeSet<HostId>)| {
+        format!("nothing was applied for too long on {} hosts of class {class}", hosts.len())
+    };
+    let mut lines: Vec<String> = state.stale.iter().map(stale).collect();
+    lines.extend(state.breaker.map(|breaker| {
+        format!("Belay itself is stopping configuration management: {} of {} hosts that asked were refused", breaker.refused, breaker.asked)
+    }));
+    lines
+}
+
+fn would(would: &Would, now: Timestamp) -> String {
+    let (mismatch, rejected, since) = (would.release_match, would.rejected, now.since(would.since));
+    format!("in {since} {mismatch} runs went that release-match would have refused, {rejected} that rejected would have")
+}
+
+fn classes(state: &State, now: Timestamp) -> Vec<ClassCount> {
     let mut hosts: BTreeMap<&ClassName, BTreeMap<Option<&Release>, u32>> = BTreeMap::new();
     for class in &state.policy.classes {
         hosts.entry(&class.name).or_default();
@@ -167,6 +194,8 @@ fn classes(state: &State) -> Vec<ClassCount> {
             hosts: releases.values().sum(),
             releases: counted.collect(),
             signals: count(state.policy.signals_of(name).count()),
+            enforce: state.policy.class(name).enforce.word().to_owned(),
+            would_have_refused: state.would.get(name).map(|counted| would(counted, now)),
         }
     };
     hosts.into_iter().map(class).collect()

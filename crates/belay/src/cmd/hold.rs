@@ -240,7 +240,8 @@ fn sign(row: &HoldRow) -> Sign {
     }
 }
 
-fn page(rows: &[HoldRow], when: &When, paint: Paint) -> String {
+/// Holds as a table.
+pub(super) fn page(rows: &[HoldRow], when: &When, paint: Paint) -> String {
     if rows.is_empty() {
         return "no holds stand\n".to_owned();
     }

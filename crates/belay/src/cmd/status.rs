@@ -4,7 +4,7 @@ use belay_api::http::{ChangeRow, ClassCount, HostView, Page, RunRow, StatusView}
 use belay_core::model::time::Timestamp;
 use hyper::{Method, StatusCode};
 
-use super::changes;
+use super::{changes, hold};
 use crate::client::{escaped, query, read, refused};
 use crate::fault::fault;
 use crate::out::inert::clip;
@@ -83,6 +83,7 @@ fn worst(view: &StatusView) -> (Sign, String) {
     let silent = view.sources.iter().filter(|source| !source.ok).count() as u64;
     let troubles: Vec<String> = [
         some(view.rejected_24h.len() as u64, "Change", "rejected within 24 h"),
+        some(broken(view), "hold", "broken by hand"),
         some(u64::from(view.dead_letters), "alert", "given up"),
         some(u64::from(view.hosts_in_trouble), "host", "whose last report could not be taken"),
         some(silent, "source", "of signals silent"),
@@ -100,6 +101,10 @@ fn worst(view: &StatusView) -> (Sign, String) {
     (sign, if words.is_empty() { "nothing on trial, nothing rejected".to_owned() } else { words.join(", ") })
 }
 
+fn broken(view: &StatusView) -> u64 {
+    view.holds.iter().filter(|hold| hold.broken > 0).count() as u64
+}
+
 fn whole(view: &StatusView, when: &When, paint: Paint) -> String {
     let at = parsed(&view.at).unwrap_or_else(now);
     let (sign, words) = worst(view);
@@ -110,8 +115,17 @@ fn whole(view: &StatusView, when: &When, paint: Paint) -> String {
     if view.quarantined > 0 {
         text.push_str(&part(paint, "Aside", &[format!("{} could not be taken and kept", count(view.quarantined, "report"))]));
     }
+    text.push_str(&part(paint, "Catch", &view.catch));
     if !view.classes.is_empty() {
         text.push_str(&format!("\n{}", classes(&view.classes, paint)));
+    }
+    for row in &view.classes {
+        if let Some(would) = &row.would_have_refused {
+            text.push_str(&format!("{}: {}\n", clip(&row.name, 80), clip(would, 160)));
+        }
+    }
+    if !view.holds.is_empty() {
+        text.push_str(&format!("\n{}\n{}", paint.tone("Holds", Tone::Strong), hold::page(&view.holds, when, paint)));
     }
     for (heading, rows) in [("On trial", &view.open_changes), ("Rejected within 24 h", &view.rejected_24h)] {
         if !rows.is_empty() {
@@ -148,9 +162,9 @@ fn signals(view: &StatusView, at: Timestamp) -> Vec<String> {
 }
 
 fn classes(rows: &[ClassCount], paint: Paint) -> String {
-    let mut table = Table::new(&["CLASS", "HOSTS", "SIGNALS", "RELEASES"]);
+    let mut table = Table::new(&["CLASS", "HOSTS", "SIGNALS", "ENFORCE", "RELEASES"]);
     for row in rows {
-        table.row(Tone::Plain, [row.name.clone(), row.hosts.to_string(), row.signals.to_string(), releases(row)]);
+        table.row(Tone::Plain, [row.name.clone(), row.hosts.to_string(), row.signals.to_string(), row.enforce.clone(), releases(row)]);
     }
     table.render(paint)
 }

@@ -12,7 +12,14 @@ fn utc() -> When {
 
 fn class() -> ClassCount {
     let release = |release: Option<&str>, hosts: u32| ReleaseCount { release: release.map(str::to_owned), hosts };
-    ClassCount { name: "web".to_owned(), hosts: 30, releases: vec![release(Some("141"), 15), release(None, 15)], signals: 2 }
+    ClassCount {
+        name: "web".to_owned(),
+        hosts: 30,
+        releases: vec![release(Some("141"), 15), release(None, 15)],
+        signals: 2,
+        enforce: "off".to_owned(),
+        would_have_refused: Some("in 14 d 3 runs went that release-match would have refused, 2 that rejected would have".to_owned()),
+    }
 }
 
 fn view() -> StatusView {
@@ -26,6 +33,8 @@ fn view() -> StatusView {
         classes: vec![class()],
         open_changes: Vec::new(),
         rejected_24h: Vec::new(),
+        holds: Vec::new(),
+        catch: Vec::new(),
         dead_letters: 0,
         quarantined: 0,
         signals: Some(StoreView {
