@@ -1,7 +1,7 @@
 //! The daemon: a few threads, each with one thing to do and an end to its waiting.
 //!
 //! - `watch` (the main one): lock, banner, new reports; once a second.
-//! - `talk`: polls the server and keeps what it answers.
+//! - `talk`: polls the server and keeps what it answers; `news` tells what happens meanwhile.
 //! - `ship`: sends the spool, in order.
 //! - `work`: rehearsals and reverts, one at a time.
 //! - `scrape`, `count`, `send`: samples, where some are declared.
@@ -84,6 +84,7 @@ pub fn run(config: Config) -> Result<()> {
     let mut threads = Vec::new();
     if shared.config.server.is_some() {
         threads.push(started("talk", &shared, talk::run)?);
+        threads.push(started("news", &shared, talk::news)?);
         threads.push(started("ship", &shared, ship::run)?);
     } else {
         say("no server is configured: reports are kept, holds stand, nothing is told");

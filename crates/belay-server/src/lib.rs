@@ -4,7 +4,7 @@
 //!
 //! From the outside in: [`http`] (routes, connections) · [`drive`] (the single writer, and the tasks
 //! that feed it) · [`ledger`] (what is durable) · [`signals`] (the store of samples) · [`net`] (the
-//! one HTTP client) · [`config`] · [`views`].
+//! one HTTP client) · [`tls`] (the own certificate) · [`config`] · [`views`].
 //!
 //! The invariant: nothing is acknowledged, and nothing a reader sees exists, before its commit.
 
@@ -20,6 +20,7 @@ mod options;
 mod secret;
 pub mod signals;
 mod start;
+pub mod tls;
 pub mod views;
 mod wire;
 

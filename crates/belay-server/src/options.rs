@@ -16,13 +16,15 @@ use crate::http::serve::Connections;
 use crate::ledger::{Hook, LedgerError};
 use crate::net::{ClientLimits, NotSent};
 use crate::secret;
+use crate::tls::Unusable;
 
 /// Where the server listens when nothing says otherwise.
 pub const LISTEN: &str = "127.0.0.1:7878";
 /// Where its state lies when nothing says otherwise.
 pub const STATE_DIR: &str = "/var/lib/belay";
 
-/// Whether credentials and reports may travel over the network in the clear.
+/// Whether credentials and reports may travel over the network in the clear. With a certificate they
+/// never do, and nothing needs to be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exposure {
     /// Only this machine may connect.
@@ -130,10 +132,17 @@ pub enum StartError {
     BadAddress(String),
     /// The address can be reached from other machines, and nothing encrypts.
     #[error(
-        "{0} can be reached from other machines, and credentials would travel there in the clear. Listen on 127.0.0.1 and put a proxy \
-         that speaks TLS before it, or say that plaintext is accepted"
+        "{0} can be reached from other machines, and credentials would travel there in the clear. Name a certificate in the \
+         configuration ([server] certificate = \"/etc/belay/belay.pem\"), or listen on 127.0.0.1 behind a proxy that speaks TLS, or say \
+         that plaintext is accepted"
     )]
     InTheClear(SocketAddr),
+    /// There is a certificate, but it cannot be used.
+    #[error("{0}; {help}", help = .0.help)]
+    Certificate(#[from] Unusable),
+    /// TLS was not set up.
+    #[error("TLS could not be set up: {0}")]
+    Tls(#[from] rustls::Error),
     /// The address was not to be had.
     #[error("could not listen on {address}: {source}")]
     Listen {

@@ -28,6 +28,7 @@ use crate::net::Client;
 use crate::options::{Exposure, LISTEN, Options, STATE_DIR, StartError};
 use crate::secret;
 use crate::signals::Signals;
+use crate::tls::Tls;
 
 /// A credential that was issued because there was none. It is never printed by accident.
 #[derive(Clone, PartialEq, Eq)]
@@ -56,7 +57,7 @@ struct Opened {
     ledger: Ledger,
     signals: Signals,
     client: Client,
-    tcp: TcpListener,
+    network: Listener,
     address: SocketAddr,
     unix: (tokio::net::UnixListener, PathBuf, u32),
     state_dir: PathBuf,
@@ -68,7 +69,7 @@ struct Opened {
 /// See [`StartError`]; nothing is left running then.
 pub async fn start(options: Options) -> Result<Running, StartError> {
     let opened = open(&options).await?;
-    let Opened { configuration, config, ledger, signals, client, tcp, address, unix, state_dir } = opened;
+    let Opened { configuration, config, ledger, signals, client, network, address, unix, state_dir } = opened;
     let readers = Arc::new(Readers::new(ledger.path(), 4));
     let (drive, owner) = drive::start(ledger, Arc::clone(&options.clock), options.bounds.drive, Arc::clone(&options.fatal))?;
     let first = match prepare(&drive, config).await {
@@ -97,7 +98,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let mut tasks = JoinSet::new();
     begin(&mut tasks, &app, client, &options, &stopped);
     let router = http::router(&app);
-    tasks.spawn(serve(Listener::Tcp(tcp), router.clone(), bounds.connections, stopped.clone()));
+    tasks.spawn(serve(network, router.clone(), bounds.connections, stopped.clone()));
     let (unix, socket, own) = unix;
     let local = Connections { most: 64, ..bounds.connections };
     tasks.spawn(serve(Listener::Unix(unix, own), router, local, stopped));
@@ -106,7 +107,8 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
 
 async fn open(options: &Options) -> Result<Opened, StartError> {
     let config = config::read(options.config.as_deref())?;
-    let address = address(options, config.server.listen.as_deref())?;
+    let tls = config.server.certificate.as_deref().map(|path| Tls::start(Path::new(path))).transpose()?.map(Arc::new);
+    let address = address(options, config.server.listen.as_deref(), tls.is_some())?;
     let state_dir = options.state_dir.clone().or_else(|| config.server.state_dir.clone().map(PathBuf::from));
     let state_dir = state_dir.unwrap_or_else(|| PathBuf::from(STATE_DIR));
     let ledger = Ledger::open(&state_dir, options.hook.clone())?;
@@ -115,19 +117,23 @@ async fn open(options: &Options) -> Result<Opened, StartError> {
     let listen = |source| StartError::Listen { address, source };
     let tcp = TcpListener::bind(address).await.map_err(listen)?;
     let address = tcp.local_addr().map_err(listen)?;
+    let network = match &tls {
+        Some(tls) => Listener::Tls(tcp, tls.acceptor()?),
+        None => Listener::Tcp(tcp),
+    };
     let unix = local(&state_dir)?;
-    let configuration = Configuration::new(options.config.clone(), (options.clock)());
-    Ok(Opened { configuration, config, ledger, signals, client, tcp, address, unix, state_dir })
+    let configuration = Configuration::new(options.config.clone(), tls, (options.clock)());
+    Ok(Opened { configuration, config, ledger, signals, client, network, address, unix, state_dir })
 }
 
-fn address(options: &Options, configured: Option<&str>) -> Result<SocketAddr, StartError> {
+fn address(options: &Options, configured: Option<&str>, encrypted: bool) -> Result<SocketAddr, StartError> {
     let configured = || {
         let text = configured.unwrap_or(LISTEN);
         text.parse().map_err(|_| StartError::BadAddress(text.to_owned()))
     };
     let address = options.listen.map_or_else(configured, Ok)?;
     match options.exposure {
-        Exposure::LoopbackOnly if !address.ip().is_loopback() => Err(StartError::InTheClear(address)),
+        Exposure::LoopbackOnly if !encrypted && !address.ip().is_loopback() => Err(StartError::InTheClear(address)),
         Exposure::LoopbackOnly | Exposure::Plaintext => Ok(address),
     }
 }
@@ -223,6 +229,11 @@ impl Running {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How its address begins for whoever asks it over the network: `https` with a certificate, else `http`.
+    pub fn scheme(&self) -> &'static str {
+        if self.app.configuration.tls().is_some() { "https" } else { "http" }
     }
 
     /// The unix socket.

@@ -5,9 +5,11 @@
 //! - [`seeds`]: stories drawn at random, with checkers on.
 //! - [`live`]: a simulated fleet that speaks to a running server over real HTTP.
 
+pub mod catch;
 pub mod checkers;
 pub mod fleet;
 pub mod live;
+pub mod machine;
 pub mod scenario;
 pub mod seeds;
 pub mod signals;

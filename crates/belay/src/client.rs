@@ -1,11 +1,15 @@
-//! The one HTTP client of the command line: one request a connection, over the server's unix socket or TCP on a trusted network.
+//! The one HTTP client of the command line: one request a connection, over the server's unix socket, TLS, or TCP on a
+//! trusted network.
 //!
 //! It knows no route and no view. What the server refuses becomes a fault in the server's own words.
 
 mod place;
 #[cfg(test)]
 mod tests;
+mod trust;
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -14,6 +18,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -33,6 +38,8 @@ const ANSWER_MAX: usize = 256 << 20;
 pub struct Client {
     place: Place,
     token: Option<String>,
+    /// Whom it trusts, where TLS is spoken.
+    tls: Option<Arc<ClientConfig>>,
 }
 
 /// What the server answered.
@@ -77,9 +84,14 @@ impl Content {
 }
 
 impl Client {
-    /// A client of the server at this place. Nothing is connected yet.
-    pub fn new(place: Place, token: Option<String>) -> Self {
-        Self { place, token }
+    /// A client of the server at this place. Over TLS it trusts the authorities in the file, without one those of the web.
+    /// Nothing is connected yet.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub fn new(place: Place, token: Option<String>, ca: Option<&Path>) -> anyhow::Result<Self> {
+        let tls = place.speaks_tls().then(|| trust::trust(ca)).transpose()?;
+        Ok(Self { place, token, tls })
     }
 
     /// Asks for something and reads the answer.
@@ -144,7 +156,13 @@ impl Client {
     async fn connect(&self) -> std::io::Result<Box<dyn Stream>> {
         Ok(match &self.place {
             Place::Socket(path) => Box::new(UnixStream::connect(path).await?),
-            Place::Tcp { host, port, .. } => Box::new(TcpStream::connect((host.as_str(), *port)).await?),
+            Place::Tcp { host, port, .. } => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                match &self.tls {
+                    Some(tls) => Box::new(trust::handshake(tls, host, stream).await?),
+                    None => Box::new(stream),
+                }
+            }
         })
     }
 }

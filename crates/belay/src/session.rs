@@ -24,9 +24,12 @@ const PAGE: usize = 500;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Server")]
 pub struct Reach {
-    /// Address of the server, for example http://127.0.0.1:7878; else the unix socket in the state directory
+    /// Address of the server, for example https://belay.example.com:7878; else the unix socket in the state directory
     #[arg(long, value_name = "URL", env = "BELAY_SERVER", hide_env_values = true)]
     pub server: Option<String>,
+    /// Certificate of whoever signed the server's, as PEM; else the authorities of the web are trusted
+    #[arg(long, value_name = "FILE", env = "BELAY_CA", hide_env_values = true)]
+    pub ca: Option<PathBuf>,
     /// File that holds the token; else the variable BELAY_TOKEN. The unix socket needs none
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
@@ -63,13 +66,13 @@ impl Reach {
     /// The client of the server. Nothing is connected yet.
     ///
     /// # Errors
-    /// When the address or the token cannot be used.
+    /// When the address, the token or the authorities cannot be used.
     pub fn client(&self) -> anyhow::Result<Client> {
         let place = match self.server.as_deref().filter(|url| !url.is_empty()) {
             Some(url) => Place::parse(url)?,
             None => Place::of_state(&self.state),
         };
-        Ok(Client::new(place, self.token()?))
+        Client::new(place, self.token()?, self.ca.as_deref().filter(|path| !path.as_os_str().is_empty()))
     }
 
     fn token(&self) -> anyhow::Result<Option<String>> {

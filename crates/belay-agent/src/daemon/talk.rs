@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use belay_api::agent::{PollBody, RESULTS_MAX, Reply};
-use belay_core::host::policy::Stand;
 use belay_core::host::talk::{Poll, Schedule};
 use belay_core::model::time::Span;
 
@@ -14,8 +13,10 @@ use crate::kept::{LastGood, Taken};
 use crate::server::{Client, Failed};
 use crate::{clock, look};
 
-/// The longest time an answer may be kept back: what happens meanwhile is told after it.
+/// The longest time an answer may be kept back.
 const WAIT_MAX: Duration = Duration::from_secs(20);
+/// How often it is looked whether all is over, when nothing happens.
+const NEWS_EVERY: Duration = Duration::from_secs(60);
 /// The longest time before it is asked again when the answer came early and with nothing new.
 const EARLY: Duration = Duration::from_secs(4);
 /// How long an answer may take beyond that.
@@ -31,7 +32,7 @@ const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Polls until the end.
 pub fn run(shared: &Arc<Shared>) {
-    let mut talk = Talk { shared, schedule: None, wait: Duration::ZERO, trouble: Trouble::default(), release: Trouble::default() };
+    let mut talk = Talk::new(shared);
     let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
     while !shared.stop.is_over() {
         let then = match talk.poll() {
@@ -49,6 +50,25 @@ pub fn run(shared: &Arc<Shared>) {
     }
 }
 
+/// Tells what happened at once, while `run` waits for an answer that is kept back. What both tell is
+/// numbered and counts once.
+pub fn news(shared: &Arc<Shared>) {
+    let mut talk = Talk::new(shared);
+    let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
+    while !shared.stop.is_over() {
+        if !shared.tell.wait(NEWS_EVERY) {
+            continue;
+        }
+        talk.wait = Duration::ZERO;
+        if let Err(failed) = talk.poll()
+            // The other one says what is wrong, and tells it too.
+            && shared.stop.wait(backoff.failed(failed.retry_after))
+        {
+            return;
+        }
+    }
+}
+
 struct Talk<'a> {
     shared: &'a Shared,
     schedule: Option<(Instant, Schedule)>,
@@ -61,12 +81,15 @@ struct Talk<'a> {
 /// What was told, as far as the answer's meaning depends on it.
 struct Told {
     body: PollBody,
-    have: Option<Stand>,
     /// Holds of an earlier incarnation were told to the server of this one.
     orphans: bool,
 }
 
-impl Talk<'_> {
+impl<'a> Talk<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        Self { shared, schedule: None, wait: Duration::ZERO, trouble: Trouble::default(), release: Trouble::default() }
+    }
+
     /// Polls once; says when to poll again.
     fn poll(&mut self) -> Result<Duration, Failed> {
         let local = |why: anyhow::Error| Failed { status: None, retry_after: None, text: format!("{why:#}") };
@@ -79,7 +102,7 @@ impl Talk<'_> {
         let taken = self.take(&reply, &told).map_err(local)?;
         let waited = asked.elapsed() >= self.wait / 2;
         self.wait = length(reply.wait).min(WAIT_MAX);
-        if !self.wait.is_zero() && told.have.is_some() {
+        if !self.wait.is_zero() {
             // What was decided may not concern this host: then it does not ask again at once.
             return Ok(if waited || taken == Taken::New { BETWEEN.0 } else { up_to(EARLY) + BETWEEN.0 });
         }
@@ -119,7 +142,7 @@ impl Talk<'_> {
         };
         let mut body = PollBody::of(&shared.config.host, &poll);
         body.wait_ms = i64::try_from(self.wait.as_millis()).unwrap_or(0);
-        Told { body, have: poll.have, orphans: held.is_some_and(|held| !held.orphans.is_empty()) }
+        Told { body, orphans: held.is_some_and(|held| !held.orphans.is_empty()) }
     }
 
     fn take(&self, reply: &Reply, told: &Told) -> anyhow::Result<Taken> {

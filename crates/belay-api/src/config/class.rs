@@ -9,10 +9,11 @@ use super::draft::{Declared, Read};
 use super::error::Found;
 use super::server::filled;
 use super::table::Table;
+use super::waves;
 use super::words::said;
 
 /// Of the design, and not built: refused by name.
-const NOT_BUILT: &[&str] = &["waves", "revert", "on_inconclusive", "timezone", "release_source", "spread", "apart"];
+const NOT_BUILT: &[&str] = &["revert", "timezone", "release_source", "apart", "windows"];
 
 /// How many values of the own past may be compared with.
 const PAST_STEPS: std::ops::RangeInclusive<u32> = 1..=10_000;
@@ -34,6 +35,7 @@ pub(super) fn read(mut table: Table<'_>) -> Read<ClassPolicy> {
     class.kin = kin.iter().map(|kin| kin.value.clone()).collect();
     times(&mut table, &mut class);
     enforce(&mut table, &mut class);
+    waves::read(&mut table, &mut class);
     table.not_built(NOT_BUILT);
     let declared = name.map(|name| {
         for kin in kin.iter().filter(|kin| kin.value == name.value) {
@@ -58,7 +60,7 @@ fn hosts(table: &mut Table<'_>, class: &mut ClassPolicy) {
     }
 }
 
-fn pattern(text: &str) -> Result<Pattern, String> {
+pub(super) fn pattern(text: &str) -> Result<Pattern, String> {
     if text.is_empty() {
         return Err("the pattern is empty".to_owned());
     }
@@ -148,12 +150,6 @@ fn enforce(table: &mut Table<'_>, class: &mut ClassPolicy) {
     class.stale = table.span("stale").map(|span| span.value).or(class.stale);
     let Some(level) = table.text("enforce") else { return };
     match Enforce::ALL.into_iter().find(|known| known.word() == level.value) {
-        Some(Enforce::Waves) => {
-            let text = "`enforce = \"waves\"` is not built yet: no wave would ever open".to_owned();
-            table
-                .errors
-                .push(level.at.mistake_with(text, "write enforce = \"rejected\": it refuses what was rejected, and defers nothing"));
-        }
         Some(Enforce::ReleaseMatch) if class.environments.is_empty() => {
             let text = "`enforce = \"release-match\"` without `environments`: there is nothing that could match".to_owned();
             table
@@ -163,7 +159,7 @@ fn enforce(table: &mut Table<'_>, class: &mut ClassPolicy) {
         Some(known) => class.enforce = known,
         None => {
             let text = format!("`{}` has no word {:?}", level.at.key, level.value);
-            table.errors.push(level.at.mistake_with(text, "known here: off, release-match, rejected"));
+            table.errors.push(level.at.mistake_with(text, "known here: off, release-match, rejected, waves"));
         }
     }
 }

@@ -12,6 +12,7 @@ mod server;
 mod signal;
 mod source;
 mod table;
+mod waves;
 mod words;
 
 use belay_core::model::policy::Policy;
@@ -32,6 +33,8 @@ pub const ALERTS_MAX: usize = 50;
 pub struct ServerConfig {
     /// Address and port it listens on, for example `127.0.0.1:7878`.
     pub listen: Option<String>,
+    /// The PEM file with its certificate chain and private key; without one it speaks no TLS.
+    pub certificate: Option<String>,
     /// The folder that holds its state.
     pub state_dir: Option<String>,
     /// Where people reach it, without a slash at the end. The policy has it too, for links.

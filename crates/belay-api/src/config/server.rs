@@ -8,6 +8,7 @@ use super::table::Table;
 #[derive(Debug, Default)]
 pub(super) struct ServerDraft {
     listen: Option<Found<String>>,
+    certificate: Option<Found<String>>,
     state_dir: Option<Found<String>>,
     public_url: Option<Found<String>>,
 }
@@ -16,9 +17,11 @@ impl ServerDraft {
     /// Reads one `[server]`.
     pub(super) fn read(&mut self, mut table: Table<'_>) -> Vec<ConfigError> {
         let (listen, state_dir) = (table.parsed("listen", address), table.parsed("state_dir", filled));
+        let certificate = table.parsed("certificate", filled);
         let public_url = table.parsed("public_url", |text| url(text).map(|url| url.trim_end_matches('/').to_owned()));
         let mut errors = table.finish();
         merge(&mut self.listen, listen, &mut errors);
+        merge(&mut self.certificate, certificate, &mut errors);
         merge(&mut self.state_dir, state_dir, &mut errors);
         merge(&mut self.public_url, public_url, &mut errors);
         errors
@@ -26,7 +29,12 @@ impl ServerDraft {
 
     pub(super) fn into_config(self) -> ServerConfig {
         let value = |found: Option<Found<String>>| found.map(|found| found.value);
-        ServerConfig { listen: value(self.listen), state_dir: value(self.state_dir), public_url: value(self.public_url) }
+        ServerConfig {
+            listen: value(self.listen),
+            certificate: value(self.certificate),
+            state_dir: value(self.state_dir),
+            public_url: value(self.public_url),
+        }
     }
 }
 

@@ -184,6 +184,25 @@ impl<'t> Table<'t> {
         texts
     }
 
+    /// A list of texts and whole numbers, the numbers as text; empty when the key is not there.
+    pub(super) fn texts_and_numbers(&mut self, key: &'static str, example: &str) -> Vec<Found<String>> {
+        let Some((at, value)) = self.take(key) else { return Vec::new() };
+        let DeValue::Array(list) = value.into_inner() else {
+            self.errors.push(at.mistake_with(format!("`{}` is a list", at.key), format!("write for example {example}")));
+            return Vec::new();
+        };
+        let mut texts = Vec::new();
+        for value in list {
+            let at = self.source.at(&value.span(), &at.key);
+            match value.into_inner() {
+                DeValue::String(text) => texts.push(Found { value: text.into_owned(), at }),
+                DeValue::Integer(number) => texts.push(Found { value: number.to_string(), at }),
+                other => self.wrong_type(&at, "a list of numbers and of texts in quotes", &other),
+            }
+        }
+        texts
+    }
+
     /// One text, or a list of them, that have to be read further.
     pub(super) fn all_parsed<T, E: Display>(&mut self, key: &'static str, read: impl Fn(&str) -> Result<T, E>) -> Vec<Found<T>> {
         let texts = self.texts(key);

@@ -151,6 +151,7 @@ fn line(fact: &Fact) -> Option<Line> {
         Fact::Quarantined { host, reason, .. } => {
             Some(Line { kind: NoteKind::Warning, actor: "belay".to_owned(), host: host.clone(), text: format!("put aside: {reason}") })
         }
+        Fact::WaveOpened { change, open } => Some(Line::info("belay", format!("wave {open} of {change} was opened"))),
         Fact::Decided { change, verdict } => Some(decided(&change.to_string(), verdict)),
         Fact::TokenIssued { token, actor } => {
             let stands_for = token.principal.actor();

@@ -56,6 +56,8 @@ pub struct ChangeRow {
     pub after_rejection: u32,
     /// The Change whose place it took.
     pub supersedes: Option<String>,
+    /// How far it may come, where it comes in waves, in words.
+    pub waves: Option<String>,
 }
 
 /// A Change with its trial.
@@ -187,6 +189,7 @@ impl ChangeRow {
             reason: reason(change),
             after_rejection: change.after_rejection,
             supersedes: printed(change.supersedes.as_ref()),
+            waves: change.waves.as_ref().map(|waves| waves.words()),
         }
     }
 }

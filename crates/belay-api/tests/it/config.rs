@@ -73,11 +73,12 @@ fn nothing_at_all_is_the_configuration_that_only_observes() {
 fn the_text_of_a_policy_gives_the_same_policy_also_with_drop_ins() {
     let drop_in = "[server]\nstate_dir = \"/srv/belay\"\n[[class]]\nname = \"db\"\nhosts = \"db*\"\nkin = \"web\"";
     let other = "[[signal]]\nname = \"load\"\nclass = \"db\"\nkind = \"gauge\"\nselect = \"load1\"\n";
-    let first =
-        "[server]\nlisten = \"[::1]:7878\"\npublic_url = \"http://belay/\"\n[[class]]\nname = \"web\"\nfacts = { role = \"web\" }\n";
+    let first = "[server]\nlisten = \"[::1]:7878\"\ncertificate = \"/etc/belay.pem\"\npublic_url = \"http://belay/\"\n\
+                 [[class]]\nname = \"web\"\nfacts = { role = \"web\" }\n";
     let files = [("belay.toml", first), ("10-db.toml", drop_in), ("20-signals.toml", other)];
     let config = config::parse_many(&files).unwrap();
     assert_eq!(config.policy.public_url.as_deref(), Some("http://belay"));
+    assert_eq!(config.server.certificate.as_deref(), Some("/etc/belay.pem"));
     assert_eq!(config.policy.classes.len(), 2);
     assert_eq!(config::parse("recorded", &config.policy.text).unwrap(), config);
     assert_eq!(config::parse_many(&[("a", &config.policy.text), ("b", "")]).unwrap().policy.signals, config.policy.signals);
@@ -127,13 +128,11 @@ fn every_mistake_is_reported_at_once_in_the_order_of_the_text() {
 
 #[test]
 fn what_is_not_built_is_refused_by_name() {
-    for line in ["waves = [1, \"5%\"]", "revert = \"ask\"", "on_inconclusive = \"next\"", "timezone = \"UTC\""] {
+    for line in ["revert = \"ask\"", "timezone = \"UTC\"", "windows = [\"Mon-Thu 08:00-16:00\"]"] {
         let key = line.split(' ').next().unwrap();
         let expected = format!("belay.toml:4:1: error: `class.{key}` is not built yet\n  help: leave it out");
         assert_eq!(class(line), expected);
     }
-    let waves = class("enforce = \"waves\"");
-    assert!(waves.starts_with("belay.toml:4:11: error: `enforce = \"waves\"` is not built yet: no wave would ever open"), "{waves}");
     for way in ["file = \"/etc/release\"", "command = \"app --version\""] {
         let said = class(&format!("release = {{ {way} }}"));
         assert!(said.contains("a server must not name files or commands of hosts"), "{said}");
@@ -155,7 +154,24 @@ fn how_far_the_gate_goes_is_configured_and_what_cannot_work_is_refused() {
         (Enforce::ReleaseMatch, Span::from_min(120), Some(Span::from_min(65)))
     );
     assert!(class("enforce = \"release-match\"").contains("there is nothing that could match"));
-    assert!(class("enforce = \"on\"").contains("known here: off, release-match, rejected"));
+    assert!(class("enforce = \"on\"").contains("known here: off, release-match, rejected, waves"));
+}
+
+#[test]
+fn waves_are_sizes_that_the_gate_keeps() {
+    use belay_core::model::policy::WaveSize::{Hosts, Percent};
+    let read = |lines: &str| config::parse("x", &format!("{WEB}{lines}\n")).map(|config| config.policy.classes[0].clone());
+    let waves = "waves = [1, \"5%\", \"100%\"]\ncanaries = [\"web01\"]\nspread = \"dc\"\non_inconclusive = \"hold\"\n\
+        branches = { stable = \"production\", candidate = \"next\" }";
+    let known = read(&format!("enforce = \"waves\"\n{waves}")).unwrap();
+    assert_eq!((known.enforce, known.waves), (Enforce::Waves, vec![Hosts(1), Percent(5), Percent(100)]));
+    assert_eq!((known.spread.as_deref(), known.branches.unwrap().candidate.to_string().as_str()), (Some("dc"), "next"));
+    assert!(class("enforce = \"waves\"").contains("there is nothing to wait for"));
+    assert!(class("waves = [1]").contains("does not keep them"));
+    for bad in ["0", "\"101%\"", "\"all\"", "-1"] {
+        let errors = read(&format!("enforce = \"waves\"\nwaves = [{bad}]")).unwrap_err();
+        assert!(errors.iter().any(|error| error.text.contains("is no size of a wave")), "{bad}: {errors:#?}");
+    }
 }
 
 #[test]

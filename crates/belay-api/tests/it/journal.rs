@@ -37,6 +37,7 @@ kinds!(
     ItemsMarked,
     ChangeOpened,
     ChangeJoined,
+    WaveOpened,
     Looked,
     Decided,
     HoldSet,

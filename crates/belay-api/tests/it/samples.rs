@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use belay_api::config;
 use belay_core::model::alert::{Effect, Task};
-use belay_core::model::change::{Change, Failure, ItemWords, Nearness, Peer, Treated, Trial, release_content, release_item};
+use belay_core::model::change::{Change, Failure, ItemWords, Nearness, Peer, Treated, Trial, Waves, release_content, release_item};
 use belay_core::model::evidence::Evidence;
 use belay_core::model::host::{Carried, Host, LastRun, Seen, Trouble};
 use belay_core::model::ids::{
@@ -171,6 +171,7 @@ pub fn change(id: u64) -> Change {
         verdict: Some(verdict(Outcome::Inconclusive(Gap::PeersSick), Judge::Successor(ChangeId(18)))),
         after_rejection: 3,
         supersedes: Some(ChangeId(16)),
+        waves: Some(Waves { order: vec![host("web01"), host("web02")], sizes: vec![1, 2], open: 1, opened: NOW }),
     }
 }
 
@@ -188,6 +189,7 @@ pub fn bare_change(id: u64) -> Change {
         verdict: None,
         after_rejection: 0,
         supersedes: None,
+        waves: None,
         ..change(id)
     }
 }
@@ -414,6 +416,7 @@ fn of_changes() -> Vec<Fact> {
         Fact::ChangeOpened { change: Box::new(bare_change(17)) },
         Fact::ChangeJoined { change: id, treated: treated(), items: items(), words: words(), after_rejection: true },
         Fact::ChangeJoined { change: id, treated: BTreeMap::new(), items: Items::new(), words: BTreeMap::new(), after_rejection: false },
+        Fact::WaveOpened { change: id, open: 2 },
         Fact::Looked { change: id, look: Box::new(look(Standing::OnTrial)) },
         Fact::Looked {
             change: id,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use super::host_policy::known;
+use super::intake::SKEW_MAX;
 use super::notify::Pace;
 use super::{holds, notify, reverts};
 use crate::model::alert::Subject;
@@ -22,7 +23,7 @@ const LINES_MAX: usize = 20;
 
 pub(super) fn follow(draft: &mut Draft<'_>, host: &Host, scope: &Scope, run: &Run, report: &Report) {
     if matches!(run.kind, RunKind::NoopWouldChange | RunKind::NoopUnchanged) {
-        rehearsed(draft, host, scope, report);
+        rehearsed(draft, host, scope, run, report);
     }
     if run.kind.applied() {
         would_have_refused(draft, host, scope, run);
@@ -31,10 +32,12 @@ pub(super) fn follow(draft: &mut Draft<'_>, host: &Host, scope: &Scope, run: &Ru
 }
 
 /// A rehearsal after the expiry of a hold: where all that would be applied is accepted for the
-/// release, the host is handed over to the gate; else the hold goes on and says what waits.
-fn rehearsed(draft: &mut Draft<'_>, host: &Host, scope: &Scope, report: &Report) {
+/// release, the host is handed over to the gate; else the hold goes on and says what waits. One that
+/// was rehearsed before the expiry (and came late) says nothing of what would be applied now.
+fn rehearsed(draft: &mut Draft<'_>, host: &Host, scope: &Scope, run: &Run, report: &Report) {
     let state = draft.state;
-    let waiting: Vec<&Hold> = state.holds_on(host).filter(|hold| hold.state(draft.now) == HoldState::Waiting).collect();
+    let waits = |hold: &&Hold| hold.state(draft.now) == HoldState::Waiting && run.started + SKEW_MAX >= hold.until;
+    let waiting: Vec<&Hold> = state.holds_on(host).filter(waits).collect();
     if waiting.is_empty() {
         return;
     }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
-use super::notify;
+use super::{notify, waves};
 use crate::model::change::{Change, ItemWords, Treated};
 use crate::model::ids::{ChangeId, Environment, HostId};
 use crate::model::item::{COMPILE_KIND, ItemKey, Items, Mark};
@@ -172,6 +172,7 @@ fn open_change(draft: &mut Draft<'_>, arriving: &Arriving, items: Items, superse
         verdict: None,
         after_rejection: 0,
         supersedes,
+        waves: waves::draw(draft.state, &arriving.scope, id),
     };
     draft.push(Fact::ChangeOpened { change: Box::new(change) });
     id

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::waves;
 use crate::host::classify::{Classified, classify};
 use crate::host::gate::{self, Rules, Server};
 use crate::host::policy::{HostPolicy, Pin, RevertOrder, Stand};
@@ -33,13 +34,13 @@ pub fn host_policy(state: &State, id: &HostId, now: Timestamp) -> Option<HostPol
         max_closed: class.max_closed,
         holds: orders(state, host),
         items: items(state, host, &class),
-        environments: class.environments,
         pin: pin(host, now),
-        wave_open: true,
-        wave: None,
+        wave_open: waves::is_open(state, host, &class),
+        wave: waves::environment(state, host, &class),
         rehearse: state.holds_on(host).any(|hold| hold.state(now) == HoldState::Waiting && !hold.would_change.contains_key(id)),
         reverts: reverts(state, id),
         poll_after: POLL_AFTER,
+        environments: class.environments,
     })
 }
 
@@ -67,7 +68,7 @@ pub(super) fn gate_at(state: &State, host: &Host, class: &ClassPolicy, enforce: 
         holds: &holds,
         release: host.release.as_ref(),
         environments: &class.environments,
-        wave_open: true,
+        wave_open: waves::is_open(state, host, class),
         max_closed: class.max_closed,
         server: Server::Fresh,
         break_glass: glass.map(|glass| glass.reason.as_str()),

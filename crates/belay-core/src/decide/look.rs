@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Answer;
 use super::draft::Draft;
 use super::notify::Pace;
+use super::waves::{self, Then};
 use super::{notify, trial};
 use crate::explain::change as explain;
 use crate::model::alert::Subject;
@@ -26,6 +27,15 @@ pub(super) fn looked(draft: &mut Draft<'_>, id: ChangeId, look: &Look, evidence:
     match look.standing {
         Standing::Final(outcome) => {
             let (outcome, findings) = guarded(draft, change, outcome, look);
+            match waves::then(draft, change, outcome) {
+                Then::Concludes => {}
+                Then::Waits => return Answer::Done,
+                Then::OpensNext => {
+                    waves::open_next(draft, change);
+                    notify::tell(draft, id, &change.class, Pace::Gathered);
+                    return Answer::Done;
+                }
+            }
             let verdict =
                 Verdict { outcome, at: draft.now, by: Judge::Belay, findings, lacks: look.lacks.clone(), evidence: Some(evidence) };
             conclude(draft, change, verdict);

@@ -17,6 +17,7 @@ mod polled;
 pub mod reverts;
 pub mod trial;
 pub mod wake;
+mod waves;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

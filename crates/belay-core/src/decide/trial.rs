@@ -138,7 +138,8 @@ impl Bounds {
         let believed = change.treated.values().filter(|treated| !treated.skewed);
         let onsets = believed.map(|treated| treated.onset).filter(|onset| *onset <= in_time);
         let last = onsets.max().unwrap_or(began);
-        let latest = change.opened + class.horizon.times(HORIZONS_MAX);
+        let opened = change.waves.as_ref().map_or(change.opened, |waves| waves.opened.max(change.opened));
+        let latest = opened + class.horizon.times(HORIZONS_MAX);
         Self { accept_from: last + class.bake, ends: (last + class.horizon).min(latest) }
     }
 }

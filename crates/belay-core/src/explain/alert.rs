@@ -88,6 +88,9 @@ fn what(change: &Change) -> Vec<String> {
 fn place(state: &State, change: &Change) -> Vec<String> {
     let class = state.census_of(&change.class).hosts;
     let mut line = format!("{} of {class} hosts of class {}: {}", change.treated.len(), change.class, words::hosts(change.treated.keys()));
+    if let Some(waves) = &change.waves {
+        line.push_str(&format!("; {}", waves.words()));
+    }
     if change.after_rejection > 0 {
         line.push_str(&format!("; {} of them after it was rejected", change.after_rejection));
     }

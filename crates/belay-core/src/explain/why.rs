@@ -18,6 +18,7 @@ pub fn change(state: &State, id: ChangeId, now: Timestamp) -> Vec<String> {
     let mut lines = vec![format!("{id} is {}", words::standing(change))];
     lines.push(format!("it brought {} to {}", words::what(change), words::place(change)));
     lines.push(format!("{} hosts got it: {}", change.treated.len(), words::hosts(change.treated.keys())));
+    lines.extend(change.waves.as_ref().map(|waves| waves.words()));
     lines.push(words::times(change));
     lines.extend(words::findings(change).iter().map(|f| format!("{}: {}", f.says.word(), words::finding(f))));
     match words::lacks(change) {

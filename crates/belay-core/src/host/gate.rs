@@ -4,7 +4,7 @@
 //! The worst reason decides: a hold, a release mismatch, rejected content, content that has to
 //! wait. A rehearsal always goes, and so does a run that would change nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::policy::HostPolicy;
 use crate::model::gate::{Enforce, Gate, GateAnswer, HoldOrder, Known, Offered, Why};
@@ -154,6 +154,14 @@ fn mismatch(rules: &Rules<'_>, offered: &Offered) -> Option<Why> {
     Some(Why::ReleaseMismatch { environment: environment.clone(), release: release.clone(), due: due.clone() })
 }
 
+/// Resources of which some parameter of this delta is known to be good. A catalog says more of a
+/// resource than any report does (of a file that is made a report names its being there and its
+/// content, a catalog its owner and mode as well): what comes with accepted content is accepted.
+fn vouched_for<'o>(known: &dyn Fn(&ItemKey, &Content) -> Known, offered: &'o Offered) -> BTreeSet<(&'o str, &'o str)> {
+    let good = offered.delta.iter().flatten().filter(|(key, content)| matches!(known(key, content), Known::Accepted | Known::Adopted));
+    good.map(|(key, _)| (&*key.kind, &*key.title)).collect()
+}
+
 /// The environment is content like any other, except that one nobody has seen is no reason to wait:
 /// what it brings is.
 fn sort(known: &dyn Fn(&ItemKey, &Content) -> Known, offered: &Offered) -> Sorted {
@@ -164,8 +172,10 @@ fn sort(known: &dyn Fn(&ItemKey, &Content) -> Known, offered: &Offered) -> Sorte
     {
         sorted.rejected.entry(change).or_default().push(key);
     }
+    let vouched: BTreeSet<(&str, &str)> = vouched_for(known, offered);
     for (key, content) in offered.delta.iter().flatten() {
         match known(key, content) {
+            Known::Unseen if vouched.contains(&(&*key.kind, &*key.title)) => sorted.good += 1,
             Known::Rejected(change) => sorted.rejected.entry(change).or_default().push(key.clone()),
             Known::OnTrial(change) => *sorted.on_trial.entry(change).or_default() += 1,
             Known::Unseen => sorted.unseen += 1,

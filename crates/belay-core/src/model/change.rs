@@ -42,6 +42,39 @@ pub struct Change {
     pub after_rejection: u32,
     /// The Change whose place it took, if any.
     pub supersedes: Option<ChangeId>,
+    /// The waves it comes in, where its class keeps waves.
+    pub waves: Option<Waves>,
+}
+
+/// The waves of a Change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waves {
+    /// The hosts in the order in which it may come to them, as it was drawn.
+    pub order: Vec<HostId>,
+    /// How many of them each wave reaches, counted from the first.
+    pub sizes: Vec<u32>,
+    /// How many waves are open.
+    pub open: u32,
+    /// When the last of them was opened.
+    pub opened: Timestamp,
+}
+
+impl Waves {
+    /// How many hosts the open waves reach.
+    pub fn reach(&self) -> usize {
+        let last = (self.open as usize).saturating_sub(1);
+        self.sizes.get(last).or(self.sizes.last()).map_or(0, |size| *size as usize)
+    }
+
+    /// In words: `wave 2 of 4, 5 of 20 hosts may get it`.
+    pub fn words(&self) -> String {
+        format!("wave {} of {}, {} of {} hosts may get it", self.open, self.sizes.len(), self.reach(), self.order.len())
+    }
+
+    /// Whether all of them are open.
+    pub fn is_last(&self) -> bool {
+        self.open as usize >= self.sizes.len()
+    }
 }
 
 /// An item for people.

@@ -54,8 +54,46 @@ pub struct ClassPolicy {
     pub enforce: Enforce,
     /// How long content that a host does not know stays closed while the server is away.
     pub max_closed: Span,
+    /// The waves a Change comes in; they are kept only with `enforce = "waves"`.
+    pub waves: Vec<WaveSize>,
+    /// Hosts that come first.
+    pub canaries: Vec<Pattern>,
+    /// The fact whose values take turns.
+    pub spread: Option<String>,
+    /// What becomes of the next wave when the one before could not be told.
+    pub on_inconclusive: OnInconclusive,
+    /// The environments of what is stable and of what is new, where the classifier keeps the waves.
+    pub branches: Option<Branches>,
     /// People are told of hosts to which nothing was applied for this long; `None`: they are not.
     pub stale: Option<Span>,
+}
+
+/// How many hosts a wave reaches, counted from the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaveSize {
+    /// So many.
+    Hosts(u32),
+    /// So many of a hundred, of class and release; rounded up.
+    Percent(u32),
+}
+
+/// What becomes of the next wave when the one before could not be told for want of evidence. Where a
+/// must-have signal was not seen, it never opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnInconclusive {
+    /// It opens, after twice the bake, and nothing is accepted by that.
+    Next,
+    /// It stays shut, and the Change ends inconclusive.
+    Hold,
+}
+
+/// Two environments between which the classifier chooses by wave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Branches {
+    /// What everybody has.
+    pub stable: Environment,
+    /// What is new.
+    pub candidate: Environment,
 }
 
 /// Below this many hosts a class is too small to be its own peer.
@@ -143,6 +181,11 @@ impl ClassPolicy {
             past_steps: 240,
             enforce: Enforce::Off,
             max_closed: Span::from_min(4 * 60),
+            waves: Vec::new(),
+            canaries: Vec::new(),
+            spread: None,
+            on_inconclusive: OnInconclusive::Next,
+            branches: None,
             stale: None,
         }
     }

@@ -61,7 +61,9 @@ impl State {
                 self.changes.insert(change.id, (**change).clone());
                 self.forget_old_changes();
             }
-            Fact::ChangeJoined { .. } | Fact::Looked { .. } | Fact::Decided { .. } => self.apply_to_change(at, fact),
+            Fact::ChangeJoined { .. } | Fact::WaveOpened { .. } | Fact::Looked { .. } | Fact::Decided { .. } => {
+                self.apply_to_change(at, fact)
+            }
             Fact::EffectAsked { .. } | Fact::EffectTried { .. } | Fact::EffectDone { .. } => self.apply_to_effect(at, fact),
             Fact::TokenIssued { token, .. } => {
                 self.tokens.retain(|known| known.name != token.name);
@@ -157,6 +159,15 @@ impl State {
                     change.after_rejection = change.after_rejection.saturating_add(treated.len().try_into().unwrap_or(u32::MAX));
                 }
             }
+            Fact::WaveOpened { change, open } => {
+                if let Some(change) = self.changes.get_mut(change) {
+                    change.renewed = at;
+                    if let Some(waves) = &mut change.waves {
+                        waves.open = *open;
+                        waves.opened = at;
+                    }
+                }
+            }
             Fact::Looked { change, look } => {
                 if let Some(change) = self.changes.get_mut(change) {
                     change.standing = look.standing;
@@ -237,6 +248,9 @@ fn steers(fact: &Fact) -> bool {
         Fact::PolicyLoaded { .. }
         | Fact::FactsSet { .. }
         | Fact::ItemsMarked { .. }
+        | Fact::ChangeOpened { .. }
+        | Fact::WaveOpened { .. }
+        | Fact::Decided { .. }
         | Fact::HoldSet { .. }
         | Fact::PinSet { .. }
         | Fact::RevertSet { .. }
@@ -245,10 +259,8 @@ fn steers(fact: &Fact) -> bool {
         | Fact::RunRecorded { .. }
         | Fact::Quarantined { .. }
         | Fact::InboxDone { .. }
-        | Fact::ChangeOpened { .. }
         | Fact::ChangeJoined { .. }
         | Fact::Looked { .. }
-        | Fact::Decided { .. }
         | Fact::EffectAsked { .. }
         | Fact::EffectTried { .. }
         | Fact::EffectDone { .. }

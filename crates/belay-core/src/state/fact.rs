@@ -148,6 +148,13 @@ pub enum Fact {
         /// The hosts came after it had been rejected.
         after_rejection: bool,
     },
+    /// The next wave of a Change was opened.
+    WaveOpened {
+        /// The Change.
+        change: ChangeId,
+        /// How many of its waves are open now.
+        open: u32,
+    },
     /// A look at a trial found something else than the look before.
     Looked {
         /// The Change.
@@ -291,6 +298,7 @@ impl Fact {
             Self::ItemsMarked { .. } => "items-marked",
             Self::ChangeOpened { .. } => "change-opened",
             Self::ChangeJoined { .. } => "change-joined",
+            Self::WaveOpened { .. } => "wave-opened",
             Self::Looked { .. } => "looked",
             Self::Decided { .. } => "decided",
             Self::EffectAsked { .. } => "effect-asked",

@@ -215,7 +215,10 @@ fn a_rehearsal_before_the_end_or_of_the_wrong_environment_hands_nothing_over() {
     let hold = place(&mut lab, "web1", 1);
     lab.report(told("web1", "production").kind(RunKind::NoopUnchanged).version("v1"));
     assert!(lab.state.holds[&hold].stands());
+    let before = lab.now;
     wake_for(&mut lab, 61);
+    lab.report(told("web1", "production").kind(RunKind::NoopUnchanged).version("v1").started(before));
+    assert!(lab.state.holds[&hold].stands(), "it was rehearsed before the end, and came late");
     lab.report(told("web1", "feature").kind(RunKind::NoopUnchanged).version("v1"));
     assert!(lab.state.holds[&hold].would_change[&id("web1")][0].contains("environment feature"));
 }

@@ -11,3 +11,4 @@ mod night;
 mod notify;
 mod snapshots;
 mod standstill;
+mod waves;

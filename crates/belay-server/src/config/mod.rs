@@ -11,6 +11,7 @@ use belay_core::model::time::Timestamp;
 use thiserror::Error;
 
 use crate::drive::{Drive, DriveError, Keep};
+use crate::tls::{Tls, Unusable};
 use crate::wire;
 
 /// The largest file, in bytes.
@@ -40,6 +41,9 @@ pub enum LoadError {
     /// There are mistakes in it.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Mistakes(Vec<ConfigError>),
+    /// The certificate cannot be used; the one before stays in force.
+    #[error("{0}; {help}", help = .0.help)]
+    Certificate(#[from] Unusable),
     /// The drive did not take it.
     #[error(transparent)]
     Drive(#[from] DriveError),
@@ -59,16 +63,17 @@ pub struct LastLoad {
     pub failures: u64,
 }
 
-/// Where the configuration is read from, and how the last load went.
+/// Where the configuration is read from, the certificate it named, and how the last load went.
 pub struct Configuration {
     path: Option<PathBuf>,
+    tls: Option<Arc<Tls>>,
     last: RwLock<LastLoad>,
 }
 
 impl Configuration {
     /// A configuration that was read when the server started.
-    pub fn new(path: Option<PathBuf>, at: Timestamp) -> Self {
-        Self { path, last: RwLock::new(LastLoad { at, error: None, failures: 0 }) }
+    pub fn new(path: Option<PathBuf>, tls: Option<Arc<Tls>>, at: Timestamp) -> Self {
+        Self { path, tls, last: RwLock::new(LastLoad { at, error: None, failures: 0 }) }
     }
 
     /// How the last load went.
@@ -79,6 +84,11 @@ impl Configuration {
     /// Where it is read from.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
+    }
+
+    /// The certificate, where the server has one.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_deref()
     }
 
     /// Reads the files anew and loads them, or keeps what was loaded before.
@@ -98,8 +108,22 @@ impl Configuration {
     }
 
     async fn try_reload(&self, drive: &Drive, actor: Actor) -> Result<(), LoadError> {
-        let config = read(self.path.as_deref())?;
-        load(drive, config, actor).await
+        let config = read(self.path.as_deref());
+        // Apart from the rest: a mistake elsewhere must not keep a renewed certificate out until the old one has ended.
+        let renewed = self.renew(config.as_ref().ok());
+        if let Err(error) = &renewed {
+            tracing::error!(%error, "the certificate in force stays");
+        }
+        load(drive, config?, actor).await?;
+        Ok(renewed?)
+    }
+
+    fn renew(&self, config: Option<&Config>) -> Result<(), Unusable> {
+        let named = config.map(|config| config.server.certificate.as_deref().map(Path::new));
+        if named.is_some_and(|named| named.is_some() != self.tls.is_some()) {
+            tracing::warn!("server.certificate: whether the port speaks TLS is decided when the server starts: restart it");
+        }
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.renew(named.flatten()))
     }
 }
 

@@ -13,19 +13,21 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use super::auth::Peer;
 use super::unix;
+use crate::tls::handshake;
 
 /// Bounds of connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Connections {
     /// Connections at one time.
     pub most: usize,
-    /// How long a request's head may take, and how long a connection may idle.
+    /// How long a handshake and a request's head may take, and how long a connection may idle.
     pub head: Duration,
     /// How long connections may take to finish when the server stops.
     pub farewell: Duration,
@@ -39,8 +41,10 @@ impl Default for Connections {
 
 /// Where connections come from.
 pub enum Listener {
-    /// The network.
+    /// The network, in the clear.
     Tcp(TcpListener),
+    /// The network, with TLS and nothing else.
+    Tls(TcpListener, TlsAcceptor),
     /// The unix socket, with the user the server runs as.
     Unix(UnixListener, u32),
 }
@@ -89,12 +93,36 @@ async fn accept(
             let _ = stream.set_nodelay(true);
             Box::pin(connection(stream, Peer::Network, router, bounds, place, stop))
         }
+        Listener::Tls(listener, acceptor) => {
+            let (stream, _) = listener.accept().await?;
+            let _ = stream.set_nodelay(true);
+            // The handshake is the connection's: whoever dawdles over it keeps nobody else waiting.
+            Box::pin(encrypted(stream, acceptor.clone(), router, bounds, place, stop))
+        }
         Listener::Unix(listener, own) => {
             let (stream, _) = listener.accept().await?;
             let peer = Peer::Local(unix::principal(stream.peer_cred()?.uid(), *own));
             Box::pin(connection(stream, peer, router, bounds, place, stop))
         }
     })
+}
+
+async fn encrypted(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    router: Router,
+    bounds: Connections,
+    place: OwnedSemaphorePermit,
+    mut stop: watch::Receiver<bool>,
+) {
+    let greeted = tokio::select! {
+        greeted = handshake(stream, &acceptor, bounds.head) => greeted,
+        _ = stop.changed() => return,
+    };
+    match greeted {
+        Ok(stream) => connection(stream, Peer::Network, router, bounds, place, stop).await,
+        Err(error) => tracing::debug!(%error, "a connection was not served"),
+    }
 }
 
 async fn connection<S>(

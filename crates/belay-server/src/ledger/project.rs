@@ -21,7 +21,10 @@ const HEAD_MAX: i64 = 64 << 10;
 pub(super) fn change_of(fact: &Fact) -> Option<ChangeId> {
     match fact {
         Fact::ChangeOpened { change } => Some(change.id),
-        Fact::ChangeJoined { change, .. } | Fact::Looked { change, .. } | Fact::Decided { change, .. } => Some(*change),
+        Fact::ChangeJoined { change, .. }
+        | Fact::WaveOpened { change, .. }
+        | Fact::Looked { change, .. }
+        | Fact::Decided { change, .. } => Some(*change),
         _ => None,
     }
 }

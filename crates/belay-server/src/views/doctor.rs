@@ -12,9 +12,12 @@ use crate::config::LastLoad;
 use crate::disk;
 use crate::drive::Counts;
 use crate::signals::SourceCount;
+use crate::tls::Shown;
 
 /// A source that has sent nothing for so long is silent.
 const SILENT: Span = Span::from_min(5);
+/// A certificate that ends so soon is to be renewed now.
+const ENDS_SOON: Span = Span::from_min(14 * 24 * 60);
 /// A clock that lies so far behind the last commit was set back.
 const SET_BACK: Span = Span::from_s(2);
 /// The most names in one text.
@@ -32,6 +35,8 @@ pub struct Looked {
     pub load: LastLoad,
     /// Where it is read from.
     pub configured: Option<String>,
+    /// The certificate, where there is one.
+    pub certificate: Option<Shown>,
     /// What each source has sent.
     pub sources: BTreeMap<String, SourceCount>,
 }
@@ -74,7 +79,10 @@ pub fn disk(dir: &Path) -> DoctorCheck {
 
 /// Looks at everything else.
 pub fn checks(state: &State, looked: &Looked, counted: &Counted) -> Vec<DoctorCheck> {
-    vec![ledger(looked, counted), configuration(looked), sources(looked), hosts(state), letters(state), inbox(counted), clock(looked)]
+    let always =
+        [ledger(looked, counted), configuration(looked), sources(looked), hosts(state), letters(state), inbox(counted), clock(looked)];
+    let certificate = looked.certificate.as_ref().map(|shown| certificate(shown, looked.now));
+    always.into_iter().chain(certificate).collect()
 }
 
 /// What is wrong with a source that has been silent for too long.
@@ -106,6 +114,22 @@ fn configuration(looked: &Looked) -> DoctorCheck {
         Some(error) => Err(format!("the load at {} failed ({} since the start): {error}", looked.load.at, looked.load.failures)),
     };
     check("configuration", found, Some("what was loaded before stays in force; correct the file and reload".to_owned()))
+}
+
+fn certificate(shown: &Shown, now: Timestamp) -> DoctorCheck {
+    let path = shown.path.display();
+    let days = |span: Span| span.ms() / Span::from_min(24 * 60).ms();
+    let dated = match shown.ends.map(|ends| (ends, ends.since(now))) {
+        None => Ok(format!("{path}; when it ends cannot be told")),
+        Some((ends, left)) if left < Span::ZERO => Err(format!("{path} ended at {ends}: whoever checks it connects no more")),
+        Some((ends, left)) if left < ENDS_SOON => Err(format!("{path} ends in {} days, at {ends}", days(left))),
+        Some((ends, left)) => Ok(format!("{path} ends in {} days, at {ends}", days(left))),
+    };
+    let found = match (dated, shown.doubts.join("; ")) {
+        (dated, doubts) if doubts.is_empty() => dated,
+        (Ok(text) | Err(text), doubts) => Err(format!("{text}; {doubts}")),
+    };
+    check("certificate", found, Some("put the new one into the same file, then send the server a SIGHUP: connections stay".to_owned()))
 }
 
 fn sources(looked: &Looked) -> DoctorCheck {

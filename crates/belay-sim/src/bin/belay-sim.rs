@@ -1,4 +1,4 @@
-//! `belay-sim seeds N [--from S]` plays seeds; `belay-sim seed S` tells one act by act;
+//! `belay-sim seeds N [--from S]` plays seeds; `belay-sim catch N [--from S]` plays those of the catch; `belay-sim seed S` tells one act by act;
 //! `belay-sim tell FILE` tells a story and shows the messages that were sent.
 
 use std::io::{ErrorKind, Write};
@@ -17,6 +17,8 @@ fn main() -> anyhow::Result<ExitCode> {
     match words[..] {
         ["seeds", count] => seeds(count, "1"),
         ["seeds", count, "--from", from] => seeds(count, from),
+        ["catch", count] => catch(count, "1"),
+        ["catch", count, "--from", from] => catch(count, from),
         ["seed", seed] => {
             let (log, world) = tell(seed.parse().context("the seed is no number")?);
             Ok(shown(show(&log, &world))?)
@@ -25,7 +27,7 @@ fn main() -> anyhow::Result<ExitCode> {
             let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
             Ok(shown(show(&[], &belay_sim::scenario::tell(file, &text)?))?)
         }
-        _ => bail!("usage: belay-sim seeds N [--from S] | belay-sim seed S | belay-sim tell FILE"),
+        _ => bail!("usage: belay-sim seeds N [--from S] | belay-sim catch N [--from S] | belay-sim seed S | belay-sim tell FILE"),
     }
 }
 
@@ -40,6 +42,24 @@ fn seeds(count: &str, from: &str) -> anyhow::Result<ExitCode> {
             failed += 1;
             played.breaches.iter().for_each(|breach| println!("seed {seed}: {breach}"));
         }
+        if (seed - from + 1).is_multiple_of(PROGRESS) {
+            println!("{} of {count} seeds, {failed} failed; {all:?}", seed - from + 1);
+        }
+    }
+    println!("{count} seeds from {from}: {failed} failed; {all:?}");
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The catch: agents, holds and gates.
+fn catch(count: &str, from: &str) -> anyhow::Result<ExitCode> {
+    let count: u64 = count.parse().context("how many seeds is no number")?;
+    let from: u64 = from.parse().context("the first seed is no number")?;
+    let (mut all, mut failed) = (belay_sim::catch::Tally::default(), 0_u64);
+    for seed in from..from.saturating_add(count) {
+        let played = belay_sim::catch::play(seed);
+        all += played.tally;
+        failed += u64::from(!played.breaches.is_empty());
+        played.breaches.iter().take(5).for_each(|breach| println!("seed {seed}: {breach}"));
         if (seed - from + 1).is_multiple_of(PROGRESS) {
             println!("{} of {count} seeds, {failed} failed; {all:?}", seed - from + 1);
         }

@@ -1,18 +1,16 @@
 //! The agents of the live hosts: they poll over real HTTP and decide with the same code as the real
 //! one. Their files (the lock, the memory, the policy) lie in memory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use belay_adapters::tools::host::{HostTool, gate_line};
-use belay_adapters::tools::puppet::Puppet;
+use belay_adapters::tools::host::gate_line;
 use belay_api::agent::{PollAnswer, PollBody};
 use belay_core::explain::gate::sentence;
-use belay_core::host::gate::{Server, gate_by};
-use belay_core::host::lock::{Act, Found, LockEvent, Memory, reconcile, written};
-use belay_core::host::policy::{HostPolicy, RevertOrder, RevertWay};
-use belay_core::host::talk::{Asked, Event, Happened, HostStatus, Lock, Poll, RevertResult, Schedule};
-use belay_core::model::gate::{Gate, GateAnswer, Offered};
-use belay_core::model::ids::{Environment, HostId, RevertId};
+use belay_core::host::gate::Server;
+use belay_core::host::lock::LockEvent;
+use belay_core::host::policy::{RevertOrder, RevertWay};
+use belay_core::model::gate::{Gate, Offered};
+use belay_core::model::ids::{Environment, HostId};
 use belay_core::model::item::Items;
 use belay_core::model::time::Timestamp;
 use hyper::Method;
@@ -20,21 +18,8 @@ use hyper::Method;
 use super::client::{As, Ask};
 use super::{LiveError, LiveFleet, now};
 use crate::fleet::host::Order;
+use crate::machine::{Crash, Machine};
 use crate::testimony::content_of;
-
-/// What the agent of a host keeps on its disk.
-#[derive(Debug, Default)]
-pub(crate) struct Machine {
-    /// The tool's own lock file.
-    lock: Option<Vec<u8>>,
-    memory: Memory,
-    policy: Option<HostPolicy>,
-    events: Vec<Event>,
-    number: u64,
-    results: Vec<RevertResult>,
-    reverted: BTreeSet<RevertId>,
-    asked: Option<Asked>,
-}
 
 /// What became of a run that the schedule, or somebody, wanted to begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,72 +30,6 @@ pub enum Began {
     NotNow(String),
     /// It went ahead; the gate was asked at this time.
     Went(Timestamp),
-}
-
-impl Machine {
-    fn found(&self) -> Found {
-        self.lock.as_ref().map_or(Found::Absent, |lock| Puppet.read_lock(lock))
-    }
-
-    /// The agent looks at the lock, and does what is to be done about it.
-    fn settle(&mut self, at: Timestamp) -> Option<LockEvent> {
-        let policy = self.policy.as_ref()?;
-        let step = reconcile(&self.memory, &self.found(), &policy.holds, at);
-        self.memory = step.memory;
-        if let Some(event) = &step.event {
-            self.number += 1;
-            self.events.push(Event { number: self.number, at, what: Happened::Lock(event.clone()) });
-        }
-        match step.act {
-            Act::Leave => {}
-            Act::Write(_) => self.lock = Some(Puppet.write_lock(&policy.holds, at)),
-            Act::Remove => self.lock = None,
-        }
-        self.memory = written(&self.memory);
-        step.event
-    }
-
-    fn told(&self, release: Option<belay_core::model::ids::Release>, at: Timestamp) -> Poll {
-        let lock = match self.found() {
-            Found::Absent => Lock::Absent,
-            Found::Ours(holds) => Lock::Ours(holds),
-            Found::Foreign { message, since } => Lock::Foreign { message, since },
-        };
-        let entry = "*/30 * * * * root puppet agent --onetime".to_owned();
-        let status = HostStatus { lock, schedule: Schedule::There(entry), break_glass: None, running: false, gate: self.asked.clone() };
-        Poll {
-            agent: "simulated".to_owned(),
-            have: self.policy.as_ref().map(|policy| policy.stand),
-            sent_at: at,
-            release,
-            facts: None,
-            status,
-            holds: self.policy.iter().flat_map(|policy| policy.holds.clone()).collect(),
-            events: self.events.clone(),
-            results: self.results.clone(),
-        }
-    }
-
-    fn take(&mut self, answer: &PollAnswer) -> Result<(), String> {
-        let reply = answer.reply().map_err(|error| format!("{}: {}", error.pointer, error.detail))?;
-        self.events.retain(|event| event.number > reply.ack);
-        self.results.retain(|result| !reply.results.contains(&result.id));
-        if let Some(policy) = reply.policy
-            && self.policy.as_ref().is_none_or(|known| known.yields_to(&policy))
-        {
-            self.policy = Some(policy);
-        }
-        Ok(())
-    }
-
-    fn gate(&mut self, offered: &Offered, at: Timestamp) -> GateAnswer {
-        let answer = match self.policy.clone() {
-            Some(policy) => gate_by(&policy.without_holds(&self.memory.yielded), None, None, offered, Server::Fresh, at),
-            None => GateAnswer::go(belay_core::model::gate::Why::NothingAgainst),
-        };
-        self.asked = Some(Asked { at, answer: answer.gate, why: sentence(&answer, at) });
-        answer
-    }
 }
 
 impl LiveFleet {
@@ -128,9 +47,9 @@ impl LiveFleet {
     }
 
     async fn agent_looks(&self, host: &HostId) -> Result<Option<LockEvent>, LiveError> {
-        let before = self.with(|stage| stage.machine(host).settle(now()));
+        let before = self.with(|stage| stage.machine(host).settle(now(), Crash::Never));
         self.agent_polls(host).await?;
-        let event = before.or(self.with(|stage| stage.machine(host).settle(now())));
+        let event = before.or(self.with(|stage| stage.machine(host).settle(now(), Crash::Never)));
         for order in self.with(|stage| stage.machine(host).orders()) {
             self.go_back(host, &order).await?;
         }
@@ -149,7 +68,9 @@ impl LiveFleet {
         let ask = Ask { method: Method::POST, path: path.clone(), credential: As::Relay, headers: &headers, body };
         let answer = self.client.ask(&ask).await?;
         let answer: PollAnswer = serde_json::from_slice(&answer).map_err(|error| refused(error.to_string()))?;
-        self.with(|stage| stage.machine(host).take(&answer)).map_err(refused)
+        let reply = answer.reply().map_err(|error| refused(format!("{}: {}", error.pointer, error.detail)))?;
+        self.with(|stage| stage.machine(host).take(reply.ack, &reply.results, reply.policy));
+        Ok(())
     }
 
     /// A revert is carried out: the host was pinned, and runs the tool once.
@@ -161,11 +82,7 @@ impl LiveFleet {
             },
             RevertWay::Restore { .. } | RevertWay::Declared => Err("this host declares no such way back".to_owned()),
         };
-        self.with(|stage| {
-            let machine = stage.machine(host);
-            machine.reverted.insert(order.id);
-            machine.results.push(RevertResult { id: order.id, outcome, said: String::new() });
-        });
+        self.with(|stage| stage.machine(host).tried(order.id, outcome));
         Ok(())
     }
 
@@ -183,7 +100,7 @@ impl LiveFleet {
         self.agent_polls(host).await?;
         let answer = self.with(|stage| {
             let offered = Offered { environment: Some(environment.clone()), delta: stage.delta(host, environment), ..Offered::default() };
-            stage.machine(host).gate(&offered, now())
+            stage.machine(host).gate(None, &offered, Server::Fresh, now())
         });
         if answer.gate == Gate::Go {
             self.run(host, Some(environment)).await?;
@@ -212,13 +129,6 @@ impl LiveFleet {
     /// Hosts on which the tool's lock stands.
     pub fn locked(&self) -> usize {
         self.with(|stage| stage.machines.values().filter(|machine| machine.lock.is_some()).count())
-    }
-}
-
-impl Machine {
-    fn orders(&self) -> Vec<RevertOrder> {
-        let orders = self.policy.iter().flat_map(|policy| &policy.reverts);
-        orders.filter(|order| !self.reverted.contains(&order.id)).cloned().collect()
     }
 }
 

@@ -10,7 +10,7 @@ use belay_adapters::sources::prometheus::remote_write;
 use belay_core::model::report::RunKind;
 use belay_sim::live::{LiveError, LiveFleet, Spec, story};
 use belay_sim::testimony;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -24,8 +24,12 @@ struct Got {
     facts: Vec<(String, String)>,
     runs: Vec<(String, RunKind, String)>,
     samples: BTreeMap<(String, String), Vec<(i64, f64)>>,
+    polls: usize,
     strangers: Vec<String>,
 }
+
+/// What a host is told that has the newest policy, as far as it has one.
+const NOTHING_NEW: &str = r#"{"protocol":1,"stand":{"incarnation":0,"seq":0},"issued_ms":0,"poll_after_ms":60000}"#;
 
 type Shared = Arc<Mutex<Got>>;
 
@@ -45,6 +49,7 @@ async fn answer(request: Request<Incoming>, got: Shared) -> StatusCode {
                 got.samples.entry((label("__name__"), label("host"))).or_default().extend(series.samples);
             }
         }
+        ("/api/v1/agent/poll", "Bearer relay") => got.polls += 1,
         (path, "Bearer relay") if path.starts_with("/api/v1/hosts/") => {
             let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
             let host = path.trim_start_matches("/api/v1/hosts/").trim_end_matches("/facts");
@@ -66,10 +71,11 @@ async fn serve() -> (SocketAddr, Shared, JoinSet<()>) {
         let mut connections = JoinSet::new();
         while let Ok((stream, _)) = listener.accept().await {
             let got = Arc::clone(&shared);
-            let service = service_fn(move |request| {
+            let service = service_fn(move |request: Request<Incoming>| {
                 let got = Arc::clone(&got);
                 async move {
-                    let mut response = Response::new(Empty::<Bytes>::new());
+                    let polled = request.uri().path().ends_with("/poll");
+                    let mut response = Response::new(Full::new(Bytes::from_static(if polled { NOTHING_NEW.as_bytes() } else { b"" })));
                     *response.status_mut() = answer(request, got).await;
                     Ok::<_, Infallible>(response)
                 }
@@ -112,6 +118,7 @@ async fn the_night_is_sent_as_real_hosts_would_send_it() {
 
     let got = got.lock().unwrap();
     assert_eq!(got.strangers, Vec::<String>::new());
+    assert_eq!(got.polls, 2, "each gate asks before the run that it lets through");
     assert_eq!((sent.facts, sent.reports, sent.late), (6, 4 + 2 + 2 + 2 + 2, 0));
     assert_eq!(got.facts.iter().filter(|(_, release)| release == "142").count(), 2);
     let runs_of = |host: &str| got.runs.iter().filter(|run| run.0 == host).map(|run| (run.1.word(), run.2.as_str())).collect::<Vec<_>>();

@@ -1,5 +1,6 @@
 //! Integration tests of the simulator.
 
+mod catch;
 mod live;
 mod scenarios;
 mod seeds;

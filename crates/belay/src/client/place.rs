@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::trust;
 use crate::fault::{Fault, fault};
 
 /// The socket's name in the state directory.
@@ -16,6 +17,8 @@ pub enum Place {
     Socket(PathBuf),
     /// An address.
     Tcp {
+        /// Whether TLS is spoken there.
+        tls: bool,
         /// The host's name or address.
         host: String,
         /// The port.
@@ -31,7 +34,7 @@ impl Place {
         Self::Socket(dir.join(SOCKET))
     }
 
-    /// Reads `http://host:port/root`, or `unix:/path`.
+    /// Reads `https://host:port/root`, `http://host:port/root`, or `unix:/path`.
     ///
     /// # Errors
     /// When it is no such address, with what to write instead.
@@ -39,23 +42,25 @@ impl Place {
         if let Some(path) = url.strip_prefix("unix:") {
             return Ok(Self::Socket(path.trim_start_matches("//").into()));
         }
-        if url.starts_with("https://") {
-            let help = "use the unix socket on the server's machine, or http:// over a tunnel: `ssh -L 7878:127.0.0.1:7878 SERVER`";
-            return Err(Fault::usage(format!("this release speaks no TLS as a client, so {url} cannot be asked")).help(help).into());
-        }
-        let wrong = || Fault::usage(format!("{url:?} is no server's address")).help("write for example http://127.0.0.1:7878");
-        let rest = url.strip_prefix("http://").ok_or_else(wrong)?;
+        let wrong = || Fault::usage(format!("{url:?} is no server's address")).help("write for example https://belay.example.com:7878");
+        let tls = url.starts_with("https://");
+        let rest = url.strip_prefix(if tls { "https://" } else { "http://" }).ok_or_else(wrong)?;
         let (authority, root) = rest.split_once('/').map_or((rest, ""), |(authority, root)| (authority, root.trim_end_matches('/')));
         let root = if root.is_empty() { String::new() } else { format!("/{root}") };
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, port.parse().map_err(|_| wrong())?),
-            Some(_) | None => (authority, 80),
+            Some(_) | None => (authority, if tls { 443 } else { 80 }),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
         if host.is_empty() || host.contains(['@', ' ', '?', '#']) {
             return Err(wrong().into());
         }
-        Ok(Self::Tcp { host: host.to_owned(), port, root })
+        Ok(Self::Tcp { tls, host: host.to_owned(), port, root })
+    }
+
+    /// Whether TLS is spoken there.
+    pub(super) fn speaks_tls(&self) -> bool {
+        matches!(self, Self::Tcp { tls: true, .. })
     }
 
     /// What stands before every path.
@@ -78,6 +83,9 @@ impl Place {
     /// Why it could not be reached, and what to do.
     pub(super) fn unreachable(&self, error: &std::io::Error) -> anyhow::Error {
         use std::io::ErrorKind;
+        if let Some(untrusted) = trust::untrusted(self, error) {
+            return untrusted;
+        }
         match (self, error.kind()) {
             (Self::Socket(path), ErrorKind::NotFound) => fault(
                 format!("no server answers at {}: there is no such socket", path.display()),
@@ -105,7 +113,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Socket(path) => write!(f, "{}", path.display()),
-            Self::Tcp { root, .. } => write!(f, "http://{}{root}", self.host()),
+            Self::Tcp { tls, root, .. } => write!(f, "{}://{}{root}", if *tls { "https" } else { "http" }, self.host()),
         }
     }
 }

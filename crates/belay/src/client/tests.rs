@@ -8,7 +8,7 @@ use super::*;
 use crate::fault::{code, told};
 
 fn tcp(host: &str, port: u16, root: &str) -> Place {
-    Place::Tcp { host: host.to_owned(), port, root: root.to_owned() }
+    Place::Tcp { tls: false, host: host.to_owned(), port, root: root.to_owned() }
 }
 
 #[test]
@@ -23,11 +23,13 @@ fn addresses_are_read_with_port_and_root() {
         assert_eq!(Place::parse(url).unwrap(), place, "{url}");
     }
     assert_eq!(Place::parse("http://[::1]:7878").unwrap().to_string(), "http://[::1]:7878");
+    let secure = Place::parse("https://belay.example").unwrap();
+    assert_eq!((secure.speaks_tls(), secure.to_string().as_str()), (true, "https://belay.example:443"));
 }
 
 #[test]
 fn an_address_that_cannot_be_asked_is_refused_with_its_remedy() {
-    for url in ["https://belay.example", "belay.example:7878", "http://", "http://:7878", "http://a:b", "http://user@host", ""] {
+    for url in ["https://", "ftp://belay.example", "belay.example:7878", "http://", "http://:7878", "http://a:b", "http://user@host", ""] {
         let (_, help, exit) = told(&Place::parse(url).unwrap_err());
         assert!(help.is_some() && exit == code::USAGE, "{url}");
     }
@@ -56,7 +58,7 @@ fn a_refusal_is_told_in_the_servers_words() {
 #[tokio::test]
 async fn an_answer_counts_although_the_server_closes_at_once_after_it() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let client = Client::new(tcp("127.0.0.1", listener.local_addr().unwrap().port(), "/ops"), Some("secret".to_owned()));
+    let client = Client::new(tcp("127.0.0.1", listener.local_addr().unwrap().port(), "/ops"), Some("secret".to_owned()), None).unwrap();
     let server = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut asked = vec![0; 2000];
@@ -73,7 +75,7 @@ async fn an_answer_counts_although_the_server_closes_at_once_after_it() {
 #[tokio::test]
 async fn a_server_that_is_not_there_is_named_with_the_next_step() {
     let dir = tempfile::tempdir().unwrap();
-    let client = Client::new(Place::of_state(dir.path()), None);
+    let client = Client::new(Place::of_state(dir.path()), None, None).unwrap();
     let (text, help, exit) = told(&client.get_raw("/").await.unwrap_err());
     assert!(text.contains("no such socket") && help.unwrap().contains("belay serve") && exit == code::ERROR, "{text}");
     drop(std::os::unix::net::UnixListener::bind(dir.path().join("belay.sock")).unwrap());

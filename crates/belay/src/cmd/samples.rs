@@ -25,6 +25,7 @@ pub fn row(id: &str, standing: &str) -> ChangeRow {
         outcome,
         after_rejection: 0,
         supersedes: None,
+        waves: None,
     }
 }
 

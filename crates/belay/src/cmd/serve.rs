@@ -28,7 +28,7 @@ const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALH
 #[command(after_help = "\
 Without a configuration it observes: every run and Change is shown, and every trial ends inconclusive, because no signal is \
 declared that could have shown harm. SIGHUP reads the configuration anew, and keeps the old one when there is a mistake in \
-the new. SIGTERM and Ctrl-C end it when what it has begun is done.")]
+the new; the certificate it reads anew as well. SIGTERM and Ctrl-C end it when what it has begun is done.")]
 pub struct Args {
     /// The configuration; its drop-ins are FILE.d/*.toml
     #[arg(long, value_name = "FILE")]
@@ -39,7 +39,7 @@ pub struct Args {
     /// Where to listen; else what the configuration says, else 127.0.0.1:7878
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
-    /// Accept that secrets travel in the clear: needed to listen on another address than this machine's own
+    /// Accept that secrets travel in the clear: needed to listen on another address than this machine's own without a certificate
     #[arg(long)]
     pub plaintext: bool,
     /// Form of the log on stderr: text or json. BELAY_LOG sets what is logged, for example debug
@@ -124,6 +124,7 @@ fn not_started(error: StartError, args: &Args) -> anyhow::Error {
         }
         StartError::Ledger(LedgerError::Locked { .. }) => fault(text, "`belay status` asks the server that runs there"),
         StartError::InTheClear(_) => fault(text, "--plaintext accepts it"),
+        StartError::Certificate(unusable) => fault(unusable.to_string(), unusable.help),
         StartError::Listen { .. } => {
             fault(text, "choose another port with --listen 127.0.0.1:PORT; `belay status` tells whether a server runs already")
         }
@@ -134,16 +135,16 @@ fn not_started(error: StartError, args: &Args) -> anyhow::Error {
 /// Says where it listens, and the first secrets: this once. A closed stdout is no reason not to serve.
 fn greet(running: &Running, state: &Path, paint: Paint) {
     let address = running.address();
-    let line = format!("http://{address}   state in {}", state.display());
+    let line = format!("{}://{address}   state in {}", running.scheme(), state.display());
     let mut text = format!("{}\n", told(paint, Tone::Good, "Listening", &line));
-    text.push_str(&introduction(running.first_secrets(), address, paint));
+    text.push_str(&introduction(running.first_secrets(), running.scheme(), address, paint));
     if out::put(&text).is_err() {
         tracing::warn!("stdout is closed: where the server listens could not be said there");
     }
     tracing::info!(%address, state = %state.display(), "started");
 }
 
-fn introduction(secrets: &[FirstSecret], address: SocketAddr, paint: Paint) -> String {
+fn introduction(secrets: &[FirstSecret], scheme: &str, address: SocketAddr, paint: Paint) -> String {
     if secrets.is_empty() {
         return String::new();
     }
@@ -155,12 +156,18 @@ fn introduction(secrets: &[FirstSecret], address: SocketAddr, paint: Paint) -> S
     let path = tools::all().first().and_then(|tool| tool.doors().first()).map_or("/api/v1/runs", |door| door.path);
     let relay = secret_of("relay");
     text.push_str(&format!(
-        "\nOn the puppetserver, in puppet.conf (its reports then come here as well):\n\n  [server]\n  reports = store,http\n  reporturl = http://relay:{relay}@{address}{path}\n"
+        "\nOn the puppetserver, in puppet.conf (its reports then come here as well):\n\n  [server]\n  reports = store,http\n  reporturl = {scheme}://relay:{relay}@{address}{path}\n"
     ));
     text.push_str(&format!(
-        "\nCommands on this machine need no secret; from elsewhere:\n\n  export BELAY_SERVER=http://{address} BELAY_TOKEN={}\n\nAnother one: belay token add NAME --role admin\n",
+        "\nCommands on this machine need no secret; from elsewhere:\n\n  export BELAY_SERVER={scheme}://{address} BELAY_TOKEN={}\n\nAnother one: belay token add NAME --role admin\n",
         secret_of("admin")
     ));
+    if scheme == "https" {
+        text.push_str(&format!(
+            "\nIn both, put a name of the certificate in the place of {}. BELAY_CA=FILE (--ca) names who signed it, where that is\nno authority of the web.\n",
+            address.ip()
+        ));
+    }
     text
 }
 
@@ -171,9 +178,9 @@ mod tests {
     #[test]
     fn the_first_secrets_come_with_lines_to_paste() {
         let secret = |name: &str| FirstSecret { name: name.to_owned(), secret: format!("belay_{name}") };
-        let text = introduction(&[secret("admin"), secret("relay")], LISTEN, Paint::plain());
+        let text = introduction(&[secret("admin"), secret("relay")], "http", LISTEN, Paint::plain());
         assert!(text.contains("reporturl = http://relay:belay_relay@127.0.0.1:7878/api/v1/runs/puppet\n"), "{text}");
         assert!(text.contains("BELAY_SERVER=http://127.0.0.1:7878 BELAY_TOKEN=belay_admin\n"), "{text}");
-        assert_eq!(introduction(&[], LISTEN, Paint::plain()), "");
+        assert_eq!(introduction(&[], "http", LISTEN, Paint::plain()), "");
     }
 }

@@ -57,6 +57,7 @@ fn of_change(view: &ChangeView, when: &When, paint: Paint) -> String {
         format!("{}  {}  {}\n", paint.tone(&verdict::standing(row, paint), verdict::sign(row).tone()), row.id, clip(&row.what, 160));
     text.push_str(&part(paint, "Where", &[verdict::place(row)]));
     text.push_str(&part(paint, "Hosts", &[hosts(view)]));
+    text.push_str(&part(paint, "Waves", &view.row.waves.iter().cloned().collect::<Vec<_>>()));
     text.push_str(&part(paint, "When", &[times(view, when)]));
     text.push_str(&part(paint, "Verdict", &ruling(view, when)));
     text.push_str(&part(paint, "Missing", &missing(view)));

@@ -66,7 +66,7 @@ impl House {
         let running = belay_server::start(options_of_server).await.map_err(not_started)?;
         let what = format!("belay {} on http://{}, state in {}", env!("CARGO_PKG_VERSION"), running.address(), dir.path().display());
         teller.tell(Tone::Good, "Serving", &what);
-        let client = Client::new(Place::of_state(&state), None);
+        let client = Client::new(Place::of_state(&state), None, None)?;
         let relay = running.first_secrets().iter().find(|first| first.name == "relay").map(|first| first.secret.clone());
         let relay = relay.context("the server issued no secret for the hosts")?;
         let body = TokenBody { name: "demo-signals".to_owned(), source: Some("demo".to_owned()), ..TokenBody::default() };

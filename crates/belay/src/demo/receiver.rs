@@ -123,7 +123,7 @@ mod tests {
         let place = Place::parse(&format!("http://{}", receiver.address)).unwrap();
         let post = async |body: serde_json::Value| {
             let content = Content::json(&body).unwrap();
-            Client::new(place.clone(), None).send(hyper::Method::POST, "/alerts", Some(content)).await.unwrap().status
+            Client::new(place.clone(), None, None).unwrap().send(hyper::Method::POST, "/alerts", Some(content)).await.unwrap().status
         };
         let alert = serde_json::json!({ "title": "t", "text": "a\nb", "details": { "key": "belay/c-2", "status": "rejected" } });
         assert_eq!(post(serde_json::json!({ "type": "belay.alert", "data": alert })).await, StatusCode::NO_CONTENT);

@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The binary, with nothing of this process's environment that would change what it does.
 pub fn belay(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_belay"));
-    for name in ["BELAY_SERVER", "BELAY_TOKEN", "BELAY_STATE", "BELAY_LOG", "NO_COLOR"] {
+    for name in ["BELAY_SERVER", "BELAY_CA", "BELAY_TOKEN", "BELAY_STATE", "BELAY_LOG", "NO_COLOR"] {
         command.env_remove(name);
     }
     command.args(args).env("LC_ALL", "C").stdin(Stdio::null());
@@ -128,7 +128,7 @@ fn greeting(child: &mut Child) -> Option<(SocketAddr, String)> {
         }
     });
     let first = heard.recv_timeout(PATIENCE).ok()?;
-    let address = first.split("http://").nth(1)?.split_whitespace().next()?.parse().ok()?;
+    let address = first.split("://").nth(1)?.split_whitespace().next()?.parse().ok()?;
     let mut text = first;
     while let Ok(line) = heard.recv_timeout(Duration::from_millis(200)) {
         text.push('\n');

@@ -10,4 +10,5 @@ mod kill;
 mod readme;
 mod reports;
 mod serve;
+mod tls;
 mod wire;

@@ -74,6 +74,7 @@ form_facts! {
     "items-marked" => ItemsMarked { scope, items, mark },
     "change-opened" => ChangeOpened { change },
     "change-joined" => ChangeJoined { change, treated, items, words, after_rejection },
+    "wave-opened" => WaveOpened { change, open },
     "looked" => Looked { change, look },
     "decided" => Decided { change, verdict },
     "effect-asked" => EffectAsked { effect },

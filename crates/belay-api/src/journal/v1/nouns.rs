@@ -1,7 +1,7 @@
 //! Form 1 of the nouns of the glossary.
 
 use belay_core::model::alert::{Effect, Task};
-use belay_core::model::change::{Change, Failure, ItemWords, Nearness, Peer, Treated, Trial};
+use belay_core::model::change::{Change, Failure, ItemWords, Nearness, Peer, Treated, Trial, Waves};
 use belay_core::model::evidence::Evidence;
 use belay_core::model::host::{Carried, Host, LastRun, Seen, Trouble};
 use belay_core::model::item::{ItemKey, Mark};
@@ -71,7 +71,9 @@ form_enum! {
 form_struct! {
     Change {
         id, class, release, version, environment, items, words, opened, renewed, treated, standing, look, verdict, after_rejection, supersedes,
+        waves,
     }
+    Waves { order, sizes, open, opened }
     ItemWords { old, new }
     Treated { onset, run, skewed, environment, failures, compile_error, left }
     Failure { times, message }

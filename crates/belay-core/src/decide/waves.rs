@@ -1,0 +1,169 @@
+//! Waves: a Change comes to a few hosts first, and to more as it proves good. They exist only where
+//! they can be kept, which is where the gate defers (`enforce = "waves"`).
+//!
+//! Who comes when is drawn by a hash of the Change's number and the host's name: at random, the same
+//! for everybody who computes it, and not always the same hosts first. Named canaries come before
+//! all; the values of a fact (`spread`) take turns.
+
+use std::collections::BTreeMap;
+
+use super::draft::Draft;
+use crate::model::change::{Change, Waves};
+use crate::model::gate::Enforce;
+use crate::model::host::Host;
+use crate::model::ids::{ChangeId, Digest, Environment, HostId};
+use crate::model::policy::{ClassPolicy, OnInconclusive, SMALL_CLASS, WaveSize};
+use crate::model::verdict::{Gap, Outcome};
+use crate::state::{Fact, Scope, State};
+
+/// So many peers stay unchanged until the last wave, where the class is large enough.
+const PEERS_KEPT: usize = 3;
+/// A wave counts as come when this part of its hosts has changed: some are always away.
+const COME_PERCENT: usize = 80;
+/// After so many horizons a wave counts as come with whoever did.
+const PATIENCE_HORIZONS: i64 = 4;
+
+/// The waves of a Change with this number, drawn now; none where the class keeps none.
+pub(super) fn draw(state: &State, scope: &Scope, change: ChangeId) -> Option<Waves> {
+    let class = state.policy.class(&scope.class);
+    if class.enforce < Enforce::Waves || class.waves.is_empty() {
+        return None;
+    }
+    let order = order(state, scope, &class, change);
+    let sizes = sizes(&class.waves, order.len());
+    Some(Waves { order, sizes, open: 1, opened: state.now })
+}
+
+fn order(state: &State, scope: &Scope, class: &ClassPolicy, change: ChangeId) -> Vec<HostId> {
+    let seed = change.to_string();
+    let mut hosts: Vec<&Host> = state.hosts_of(&scope.class).filter(|host| host.release == scope.release).collect();
+    hosts.sort_by_cached_key(|host| (!is_canary(class, host), Digest::of_parts([seed.as_str(), host.id.as_str()])));
+    // The values of the fact take turns: a host's place is the how-manieth of its value it is.
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut placed: Vec<(bool, usize, usize, &Host)> = Vec::with_capacity(hosts.len());
+    for (drawn, host) in hosts.into_iter().enumerate() {
+        let value = class.spread.as_ref().and_then(|fact| host.facts.get(fact)).map_or("", String::as_str);
+        let turn = if class.spread.is_some() { seen.entry(value).or_default() } else { &mut 0 };
+        placed.push((!is_canary(class, host), *turn, drawn, host));
+        *turn += 1;
+    }
+    placed.sort_by_key(|(late, turn, drawn, _)| (*late, *turn, *drawn));
+    placed.into_iter().map(|(_, _, _, host)| host.id.clone()).collect()
+}
+
+fn is_canary(class: &ClassPolicy, host: &Host) -> bool {
+    class.canaries.iter().any(|pattern| pattern.matches(host.id.as_str()))
+}
+
+/// How many hosts each wave reaches, counted from the first; rounded up, growing, the last is all.
+fn sizes(waves: &[WaveSize], hosts: usize) -> Vec<u32> {
+    let most = if hosts >= SMALL_CLASS as usize { hosts - PEERS_KEPT } else { hosts };
+    let mut sizes: Vec<u32> = Vec::new();
+    for wave in waves {
+        let size = match wave {
+            WaveSize::Hosts(count) => *count as usize,
+            WaveSize::Percent(percent) => (hosts * *percent as usize).div_ceil(100),
+        };
+        let size = u32::try_from(size.clamp(1, most.max(1))).unwrap_or(u32::MAX);
+        if sizes.last().is_none_or(|last| size > *last) {
+            sizes.push(size);
+        }
+    }
+    let all = u32::try_from(hosts.max(1)).unwrap_or(u32::MAX);
+    if sizes.last() != Some(&all) {
+        sizes.push(all);
+    }
+    sizes
+}
+
+/// Whether content that is not accepted may come to a host now: its wave is open, or its class keeps
+/// no waves. Where nothing is on trial, the hosts that would come first may be the first.
+pub(super) fn is_open(state: &State, host: &Host, class: &ClassPolicy) -> bool {
+    if class.enforce < Enforce::Waves || class.waves.is_empty() {
+        return true;
+    }
+    let scope = Scope { class: host.class.clone(), release: host.release.clone() };
+    match state.open_change(&scope.class, scope.release.as_ref()) {
+        Some(change) => change.waves.as_ref().is_none_or(|waves| reaches(waves, &host.id)),
+        None => draw(state, &scope, ChangeId(state.counters.changes + 1)).is_none_or(|waves| reaches(&waves, &host.id)),
+    }
+}
+
+fn reaches(waves: &Waves, host: &HostId) -> bool {
+    waves.order.iter().take(waves.reach()).any(|known| known == host)
+}
+
+/// The environment that a host's wave gives it, where a class declares one for what is new and one
+/// for what is stable.
+pub(super) fn environment(state: &State, host: &Host, class: &ClassPolicy) -> Option<Environment> {
+    let branches = class.branches.as_ref()?;
+    let rejected = |environment: &Environment| {
+        let scope = Scope { class: host.class.clone(), release: host.release.clone() };
+        let key = crate::model::item::ItemKey::environment();
+        let mark = state.acceptance.mark(&scope, &key, &crate::model::item::environment_content(environment));
+        matches!(mark, Some(crate::model::item::Mark::Rejected(_)))
+    };
+    let comes = is_open(state, host, class) && !rejected(&branches.candidate);
+    Some(if comes { branches.candidate.clone() } else { branches.stable.clone() })
+}
+
+/// What becomes of an outcome while further waves wait. No wave opens past a rejection, and none
+/// past a must-have signal that could not be seen.
+pub(super) enum Then {
+    /// It is the outcome of the whole.
+    Concludes,
+    /// The next wave opens.
+    OpensNext,
+    /// The wave has not come yet: the trial goes on.
+    Waits,
+}
+
+/// What becomes of an outcome of Belay's own.
+pub(super) fn then(draft: &Draft<'_>, change: &Change, outcome: Outcome) -> Then {
+    let Some(waves) = change.waves.as_ref().filter(|waves| !waves.is_last()) else { return Then::Concludes };
+    let class = draft.state.policy.class(&change.class);
+    let goes_on = match outcome {
+        Outcome::Accepted => true,
+        Outcome::Rejected => false,
+        Outcome::Inconclusive(Gap::TooLittle | Gap::PeersSick | Gap::Confounded) => {
+            class.on_inconclusive == OnInconclusive::Next && draft.now.since(waves.opened) >= class.bake.times(2)
+        }
+        Outcome::Inconclusive(_) => false,
+    };
+    let late = draft.now.since(waves.opened) >= class.horizon.times(PATIENCE_HORIZONS);
+    match (goes_on, outcome, has_come(change, waves) || late) {
+        (true, _, true) => Then::OpensNext,
+        // It may still be too early to tell: more hosts of the wave are to come.
+        (_, Outcome::Accepted | Outcome::Inconclusive(Gap::TooLittle), false) => Then::Waits,
+        (_, _, _) => Then::Concludes,
+    }
+}
+
+fn has_come(change: &Change, waves: &Waves) -> bool {
+    let reached = waves.order.iter().take(waves.reach());
+    let come = reached.filter(|host| change.treated.contains_key(*host)).count();
+    come * 100 >= waves.reach() * COME_PERCENT
+}
+
+/// Opens the next wave.
+pub(super) fn open_next(draft: &mut Draft<'_>, change: &Change) {
+    let Some(waves) = &change.waves else { return };
+    draft.push(Fact::WaveOpened { change: change.id, open: waves.open + 1 });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waves_grow_round_up_keep_peers_and_end_with_all() {
+        use WaveSize::{Hosts, Percent};
+        let usual = [Hosts(1), Percent(5), Percent(25), Percent(100)];
+        assert_eq!(sizes(&usual, 100), [1, 5, 25, 97, 100]);
+        assert_eq!(sizes(&usual, 30), [1, 2, 8, 27, 30]);
+        assert_eq!(sizes(&usual, 3), [1, 3]);
+        assert_eq!(sizes(&usual, 1), [1]);
+        assert_eq!(sizes(&usual, 0), [1]);
+        assert_eq!(sizes(&[Percent(50)], 10), [5, 10]);
+    }
+}
