@@ -84,6 +84,8 @@ pub struct PlanView {
     pub cannot: BTreeMap<String, String>,
     /// Hosts that cannot go back, and why.
     pub left_out: BTreeMap<String, String>,
+    /// Hosts that are held for a day meanwhile, because their next run would undo it.
+    pub held: Vec<String>,
 }
 
 /// A revert with how far each host is.
@@ -103,6 +105,8 @@ pub struct RevertView {
     pub reason: String,
     /// How far each host is, in words.
     pub hosts: BTreeMap<String, String>,
+    /// The hold that keeps the next run from undoing it, where one is needed.
+    pub hold: Option<String>,
     /// Why it was stopped.
     pub stopped: Option<String>,
 }
@@ -165,6 +169,7 @@ impl PlanView {
             remain: items(&plan.remain),
             cannot: items(&plan.cannot),
             left_out: plan.left_out.iter().map(|(host, why)| (host.to_string(), why.clone())).collect(),
+            held: plan.held().map(ToString::to_string).collect(),
         }
     }
 }
@@ -204,6 +209,7 @@ impl RevertView {
             by: revert.by.to_string(),
             reason: revert.reason.clone(),
             hosts: revert.hosts.iter().map(words).collect(),
+            hold: revert.hold.map(|hold| hold.to_string()),
             stopped: revert.stopped.clone(),
         }
     }

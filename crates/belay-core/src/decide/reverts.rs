@@ -1,7 +1,7 @@
 //! Reverts: what would come back, who goes when, how it went. The return is to what was last
 //! accepted for the release, else adopted; the old configuration is not the safe side by definition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Answer;
 use super::draft::Draft;
@@ -9,11 +9,13 @@ use super::notify::{self, Pace};
 use crate::host::policy::{Pin, RevertWay};
 use crate::host::talk::RevertResult;
 use crate::model::change::{Change, ItemWords};
+use crate::model::hold::{Hold, HoldScope, Told};
 use crate::model::host::Host;
-use crate::model::ids::{ChangeId, ClassName, Environment, HostId};
+use crate::model::ids::{ChangeId, ClassName, Environment, HoldId, HostId, RevertId};
 use crate::model::item::{COMPILE_KIND, DRIFT_KIND, ItemKey, Mark, RELEASE_KIND, REVERT_KIND, environment_content};
+use crate::model::policy::Pattern;
 use crate::model::principal::{Actor, Principal, Role};
-use crate::model::revert::{AT_ONCE, FAILURES_MAX, PATIENCE, PIN_FOR, Plan, Progress, Revert};
+use crate::model::revert::{AT_ONCE, FAILURES_MAX, HOLD_FOR, PATIENCE, PIN_FOR, Plan, Progress, Revert};
 use crate::model::run::Run;
 use crate::model::time::Timestamp;
 use crate::state::{Fact, NoteKind, Scope, State};
@@ -136,26 +138,57 @@ pub(super) fn ask(draft: &mut Draft<'_>, principal: &Principal, id: ChangeId, re
         let why = plan.left_out.iter().next().map(|(host, why)| format!(": {host}: {why}")).unwrap_or_default();
         return Answer::Unprocessable(format!("no host can go back from {id}{why}"));
     }
+    let number = draft.next_revert();
+    let hold = hold(draft, &plan, &actor, number, id, reason.trim());
     let revert = Revert {
-        id: draft.next_revert(),
+        id: number,
         change: id,
         asked: draft.now,
         by: actor.clone(),
         reason: reason.trim().to_owned(),
         hosts: plan.ways.keys().map(|host| (host.clone(), Progress::Waiting)).collect(),
         ways: plan.ways,
-        hold: None,
+        hold,
         stopped: None,
     };
-    let number = revert.id;
     let class = change.class.clone();
     let what = format!("{actor} asked to revert {id} on {} hosts ({number}): {}", revert.hosts.len(), revert.reason);
     step(draft, revert, actor, what, &class);
     Answer::Revert(number)
 }
 
+/// A file that comes back from a backup is replaced by the next run, unless nothing runs: the hosts that
+/// are not pinned are held for a day. Whoever asked for the revert owns the hold.
+fn hold(draft: &mut Draft<'_>, plan: &Plan, actor: &Actor, revert: RevertId, change: ChangeId, reason: &str) -> Option<HoldId> {
+    let hosts: Vec<Pattern> = plan.held().map(|host| Pattern::new(host.as_str())).collect();
+    if hosts.is_empty() {
+        return None;
+    }
+    let id = draft.next_hold();
+    let hold = Hold {
+        id,
+        scope: HoldScope { classes: BTreeSet::new(), hosts },
+        owner: actor.0.clone(),
+        reason: format!("{revert} takes back {change} ({reason}), and the next run would undo it"),
+        ticket: None,
+        contact: actor.0.clone(),
+        placed: draft.now,
+        until: draft.now + HOLD_FOR,
+        revision: 1,
+        told: Told::Nothing,
+        broken: BTreeMap::new(),
+        handed_over: BTreeSet::new(),
+        would_change: BTreeMap::new(),
+        imports: None,
+        end: None,
+    };
+    let what = format!("{actor} placed {id} with {revert} on {} hosts", hold.scope.hosts.len());
+    draft.push(Fact::HoldSet { hold: Box::new(hold), actor: actor.clone(), what });
+    Some(id)
+}
+
 /// Ends a revert: hosts whose turn has not come stay as they are.
-pub(super) fn stop(draft: &mut Draft<'_>, principal: &Principal, id: crate::model::ids::RevertId, reason: &str) -> Answer {
+pub(super) fn stop(draft: &mut Draft<'_>, principal: &Principal, id: RevertId, reason: &str) -> Answer {
     let actor = principal.actor();
     if !principal.has(Role::Operator) {
         return Answer::Forbidden("to stop a revert needs the role of an operator".to_owned());

@@ -15,6 +15,8 @@ pub const AT_ONCE: usize = 10;
 pub const FAILURES_MAX: usize = 3;
 /// A host that has not answered after this time counts as failed.
 pub const PATIENCE: Span = Span::from_min(30);
+/// How long the hold of a revert lasts that is not by pin: the next run would undo it.
+pub const HOLD_FOR: Span = Span::from_min(24 * 60);
 /// How long the pins of a revert last.
 pub const PIN_FOR: Span = Span::from_min(7 * 24 * 60);
 
@@ -67,6 +69,13 @@ pub struct Plan {
     pub cannot: BTreeMap<ItemKey, String>,
     /// Hosts that cannot go back, and why.
     pub left_out: BTreeMap<HostId, String>,
+}
+
+impl Plan {
+    /// The hosts that the next run would bring to the same content again: they are held.
+    pub fn held(&self) -> impl Iterator<Item = &HostId> {
+        self.ways.iter().filter(|(_, way)| !matches!(way, RevertWay::PinAndRun { .. })).map(|(host, _)| host)
+    }
 }
 
 impl Revert {

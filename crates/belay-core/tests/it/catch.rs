@@ -234,6 +234,34 @@ fn what_a_revert_cannot_bring_back_is_said_before() {
 }
 
 #[test]
+fn a_file_that_comes_back_from_a_backup_is_held_against_the_next_run() {
+    let mut lab = Lab::new();
+    configured(&mut lab, Enforce::Off, false);
+    lab.enrol(&["web1", "web2", "web3"], "141", "production");
+    lab.pass(Span::from_min(60));
+    lab.report(told("web1", "production").file(FILE, "old").version("v2"));
+    lab.pass(Span::from_min(31));
+    lab.conclude(1, Outcome::Accepted);
+    lab.report(told("web1", "production").file(FILE, "bad").version("v3"));
+    lab.conclude(2, Outcome::Rejected);
+    // What the report said was there before, as a tool that keeps backups names it.
+    let mut change = lab.state.changes[&ChangeId(2)].clone();
+    let words = change.words.get_mut(&ItemKey::new("File", FILE, "content")).unwrap();
+    words.old = format!("{{sha256}}{}", "ab".repeat(32));
+    lab.state.changes.insert(ChangeId(2), change);
+    let plan = reverts::plan(&lab.state, ChangeId(2)).unwrap();
+    let files = BTreeMap::from([(FILE.to_owned(), "ab".repeat(32))]);
+    assert_eq!(plan.ways[&id("web1")], RevertWay::Restore { files });
+    assert_eq!(plan.held().count(), 1);
+    let ask = Input::Revert { principal: person("alice", Role::Operator), change: ChangeId(2), reason: "bad".into() };
+    assert_eq!(lab.tell(&ask), Answer::Revert(RevertId(1)));
+    let policy = host_policy(&lab.state, &id("web1"), lab.now).unwrap();
+    assert!(policy.pin.is_none() && policy.holds[0].reason.contains("r-1 takes back c-2"), "{policy:?}");
+    assert_eq!(lab.state.reverts[&RevertId(1)].hold, Some(policy.holds[0].id));
+    assert!(host_policy(&lab.state, &id("web2"), lab.now).unwrap().holds.is_empty());
+}
+
+#[test]
 fn hosts_to_which_nothing_is_applied_are_told_of_with_the_hold_behind_it() {
     let mut lab = half_on_142(Enforce::Off, true);
     lab.report(told("web3", "production").kind(RunKind::Unchanged).version("v1"));

@@ -99,6 +99,10 @@ fn plan(view: &PlanView, paint: Paint) -> String {
     ] {
         text.push_str(&part(paint, heading, &lines(of)));
     }
+    if !view.held.is_empty() {
+        let held = format!("{} for a day: the next run would undo it", count(view.held.len() as u64, "host"));
+        text.push_str(&part(paint, "Held", &[held]));
+    }
     if !view.hosts.is_empty() {
         text.push_str(&part(paint, "Next", &[format!("belay revert {} --reason \"...\"", view.change)]));
     }
@@ -114,6 +118,7 @@ fn progress(view: &RevertView, paint: Paint) -> String {
     let state = format!("{} {}", paint.sign(sign), view.state);
     let mut text = format!("{}  {} of {} by {}: {}\n", paint.tone(&state, sign.tone()), view.id, view.change, view.by, view.reason);
     text.push_str(&part(paint, "Hosts", &lines(&view.hosts)));
+    text.push_str(&part(paint, "Hold", &view.hold.iter().cloned().collect::<Vec<_>>()));
     text.push_str(&part(paint, "Stopped", &view.stopped.iter().cloned().collect::<Vec<_>>()));
     text
 }
@@ -135,6 +140,7 @@ mod tests {
             remain: map(&[("File[/etc/new] ensure", "it was not there before, and the tool does not remove what it no longer manages")]),
             cannot: map(&[("Exec[migrate] returns", "a command that was run stays run")]),
             left_out: map(&[("web18", "it runs another release by now")]),
+            held: vec!["web17".to_owned()],
         };
         insta::assert_snapshot!("plan", plan(&view, Paint::plain()));
         let revert = RevertView {
@@ -145,6 +151,7 @@ mod tests {
             by: "alice".to_owned(),
             reason: "the flow stopped".to_owned(),
             hosts: map(&[("web16", "went back 2026-11-22T10:01:00Z"), ("web17", "waits for its turn")]),
+            hold: Some("h-2".to_owned()),
             stopped: None,
         };
         insta::assert_snapshot!("progress", progress(&revert, Paint::plain()));
