@@ -76,6 +76,7 @@ impl Stage<'_> {
         let propagated = gate::keep_out(self, &rejected)?;
         gate::hook(self, &rejected)?;
         revert::play(self, &rejected)?;
+        revert::by_pin(self)?;
         dead::play(self, &rejected)?;
         // An act that does not find what it insists on has ended the night before this.
         let found = json!({

@@ -104,7 +104,7 @@ impl Fleet {
         let text = |path: &Path| path.display().to_string();
         let (address, folder, lab) = (belay.address.to_string(), text(&own), text(&self.folder));
         let reporturl = format!("http://relay:{}@{}/api/v1/runs/puppet", belay.relay, belay.address);
-        let (application, puppet) = (text(application), text(&self.programs[1]));
+        let (application, agent, puppet) = (text(application), text(&self.programs[0]), text(&self.programs[1]));
         // Where Puppet sends its reports itself the agent finds none.
         let report = if host == HOOKED { "none.yaml" } else { "puppet/state/last_run_report.yaml" };
         let words = [
@@ -115,18 +115,24 @@ impl Fleet {
             ("REPORT", report),
             ("REPORTURL", &reporturl),
             ("APPLICATION", &application),
+            ("AGENT", &agent),
             ("PUPPET", &puppet),
         ];
         let mut conf = fill(include_str!("../files/puppet.conf"), &words);
         if host == HOOKED {
-            let hook = format!("{} --config {folder}/agent.toml gate --catalog {folder}/catalog.json", text(&self.programs[0]));
+            let hook = format!("{agent} --config {folder}/agent.toml gate --catalog {folder}/catalog.json");
             conf.push_str(&format!("prerun_command = {hook}\n"));
         } else {
             conf = conf.replace("reports = http", "reports = none");
         }
         write(&own.join("puppet/puppet.conf"), &conf)?;
         write(&own.join("agent.toml"), &fill(include_str!("../files/agent.toml"), &words))?;
-        for (name, script) in [("service", include_str!("../files/service.sh")), ("bin/puppet", include_str!("../files/puppet.sh"))] {
+        let scripts = [
+            ("service", include_str!("../files/service.sh")),
+            ("bin/puppet", include_str!("../files/puppet.sh")),
+            ("bin/converge", include_str!("../files/converge.sh")),
+        ];
+        for (name, script) in scripts {
             write(&own.join(name), &fill(script, &words))?;
             executable(&own.join(name))?;
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::fleet::{APP, R142};
+use super::fleet::{APP, PRODUCTION, R142, REL};
 use super::gate::{Rejected, id};
 use super::{LIMIT, Stage};
 use crate::night::tale::wait_for;
@@ -21,7 +21,36 @@ pub(super) fn play(stage: &Stage<'_>, rejected: &Rejected) -> anyhow::Result<()>
     plan.lines().for_each(|line| println!("             | {line}"));
     ensure!(plan.contains("nothing was done") && plan.contains("sitemonitor.conf"), "the plan does not say what it restores");
     ensure!(fleet.state(host)? == bad && stage.belay.list("/api/v1/reverts")?.is_empty(), "a dry run did something");
-    let asked = stage.belay.cli(&["revert", &rejected.id, "--reason", "no requests from app1", "-o", "json"])?;
+    done(stage, host, &rejected.id)?;
+    ensure!(fleet.state(host)?.0.contains("format = v2"), "the file was not restored");
+    flows(stage, host)?;
+    tale.say(&format!("{host} sends again, out of the local filebucket and with the restart that the host declares"));
+    proved(stage, rejected)
+}
+
+/// Where environments are declared, the way back is a pin and a run with it. A person rejects here: no signal is declared.
+pub(super) fn by_pin(stage: &Stage<'_>) -> anyhow::Result<()> {
+    let (tale, fleet, host) = (stage.tale, &stage.fleet, REL[0]);
+    tale.say(&format!("-- environment production came to {host} by a run that asked nobody; somebody rejects it"));
+    fleet.apply(host, PRODUCTION)?.is(2)?;
+    let change = wait_for("the Change", LIMIT, || {
+        let changes = stage.changes()?;
+        Ok(changes.iter().find(|change| change["class"] == "rel").cloned().ok_or_else(|| format!("{changes:?}")))
+    })?;
+    stage.belay.cli(&["reject", id(&change), "--reason", "it is 141's"])?;
+    let plan = stage.belay.cli(&["revert", id(&change), "--dry-run"])?;
+    ensure!(plan.contains("pin") && plan.contains(R142), "the plan is no pin: {plan}");
+    done(stage, host, id(&change))?;
+    let pinned = stage.belay.list("/api/v1/pins")?;
+    ensure!(pinned.iter().any(|pin| pin["host"] == host && pin["environment"] == R142), "it is not pinned: {pinned:?}");
+    ensure!(fleet.state(host)?.0.contains("format = v2"), "the run did not bring 142's file");
+    tale.say(&format!("{host} is pinned to {R142} and has 142's file again"));
+    Ok(())
+}
+
+/// Reverts a Change, and waits until the host went back.
+fn done(stage: &Stage<'_>, host: &str, change: &str) -> anyhow::Result<()> {
+    let asked = stage.belay.cli(&["revert", change, "--reason", "it is the wrong file", "-o", "json"])?;
     let asked: serde_json::Value = serde_json::from_str(asked.trim()).with_context(|| format!("what revert said: {asked}"))?;
     let path = format!("/api/v1/reverts/{}", id(&asked));
     let done = wait_for("the revert", LIMIT, || {
@@ -29,11 +58,8 @@ pub(super) fn play(stage: &Stage<'_>, rejected: &Rejected) -> anyhow::Result<()>
         ensure!(!["stopped", "failed on some hosts"].iter().any(|state| revert["state"] == *state), "the revert failed: {revert}");
         Ok(if revert["state"] == "done" { Ok(revert) } else { Err(revert.to_string()) })
     })?;
-    tale.say(&format!("belay: {} {}, on {host}: {}", id(&done), done["state"], done["hosts"][host]));
-    ensure!(fleet.state(host)?.0.contains("format = v2"), "the file was not restored");
-    flows(stage, host)?;
-    tale.say(&format!("{host} sends again, out of the local filebucket and with the restart that the host declares"));
-    proved(stage, rejected)
+    stage.tale.say(&format!("belay: {} {}, on {host}: {}", id(&done), done["state"], done["hosts"][host]));
+    Ok(())
 }
 
 /// The content is put right where it comes from, or the next run would undo the way back; that run opens its trial.
