@@ -5,6 +5,7 @@
 
 mod app;
 mod belay;
+mod catch;
 mod http;
 mod install;
 mod lab;
@@ -22,6 +23,7 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use self::belay::Belay;
+use self::catch::Programs;
 use self::install::Found;
 use self::lab::Lab;
 use self::puppet::Puppet;
@@ -43,8 +45,11 @@ pub fn run(root: &Path, arguments: &[&str]) -> anyhow::Result<ExitCode> {
 struct Options {
     /// Leave the folder of the night behind.
     keep: bool,
-    /// A binary to play with instead of the workspace's own.
+    /// Only the acts of the catch, without the story before them.
+    catch: bool,
+    /// Binaries to play with instead of the workspace's own.
     belay: Option<PathBuf>,
+    agent: Option<PathBuf>,
 }
 
 impl Options {
@@ -57,11 +62,19 @@ impl Options {
                     options.keep = true;
                     rest
                 }
+                ["--catch", rest @ ..] => {
+                    options.catch = true;
+                    rest
+                }
                 ["--belay", file, rest @ ..] => {
                     options.belay = Some(std::path::absolute(file)?);
                     rest
                 }
-                [other, ..] => anyhow::bail!("`{other}`?\n\nusage: cargo xtask night [--keep] [--belay FILE]"),
+                ["--agent", file, rest @ ..] => {
+                    options.agent = Some(std::path::absolute(file)?);
+                    rest
+                }
+                [other, ..] => anyhow::bail!("`{other}`?\n\nusage: cargo xtask night [--keep] [--catch] [--belay FILE] [--agent FILE]"),
             };
         }
     }
@@ -75,13 +88,12 @@ fn night(root: &Path, options: &Options) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let belay = match &options.belay {
-        Some(file) => file.clone(),
-        None => belay::build(root)?,
-    };
+    let program = |given: &Option<PathBuf>, name| given.clone().map_or_else(|| belay::build(root, name), Ok);
+    let (belay, agent) = (program(&options.belay, "belay")?, program(&options.agent, "belay-agent")?);
+    let programs = Programs { belay, agent, puppet };
     let mut folder = tempfile::Builder::new().prefix("belay-night-").tempdir().context("make a temporary folder")?;
     folder.disable_cleanup(options.keep);
-    let told = tell(&belay, puppet, folder.path());
+    let told = tell(&programs, folder.path(), options.catch);
     if options.keep {
         println!("kept: {}", folder.path().display());
     }
@@ -93,18 +105,29 @@ fn night(root: &Path, options: &Options) -> anyhow::Result<ExitCode> {
     Ok(if last["story"] == "ok" { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Sets the stage, plays, and clears it again whatever happened: what was started ends when this returns.
-fn tell(belay: &Path, puppet: PathBuf, folder: &Path) -> anyhow::Result<Value> {
+/// The story, then what the catch can do. The line that machines read is that of both.
+fn tell(programs: &Programs, folder: &Path, only_catch: bool) -> anyhow::Result<Value> {
     let tale = Tale::begin();
+    let mut told = if only_catch { json!({ "story": "ok" }) } else { story(&tale, programs, folder)? };
+    let caught = catch::play(&tale, programs, &folder.join("catch"))?;
+    if let Some(told) = told.as_object_mut() {
+        told.extend(caught);
+        told.insert("seconds".to_owned(), tale.elapsed().as_secs().into());
+    }
+    Ok(told)
+}
+
+/// Sets the stage, plays, and clears it again whatever happened: what was started ends when this returns.
+fn story(tale: &Tale, programs: &Programs, folder: &Path) -> anyhow::Result<Value> {
     let receiver = Receiver::start()?;
     let sitemonitor = Sitemonitor::start(&lab::hosts())?;
     let lab = Lab::build(folder, sitemonitor.address())?;
-    let belay = Belay::start(belay, &folder.join("belay"), receiver.address())?;
+    let belay = Belay::start(&programs.belay, &folder.join("belay"), include_str!("night/files/belay.toml"), receiver.address())?;
     lab.report_to(&format!("http://relay:{}@{}/api/v1/runs/puppet", belay.relay, belay.address))?;
     tale.say(&format!("belay listens on {}, the sitemonitor on {}", belay.address, sitemonitor.address()));
     let shipper = Shipper::start(belay.address, belay.issue("night-signals", "source", "sitemonitor")?, sitemonitor.flows.clone());
-    let puppet = Puppet { program: puppet, lab: &lab };
-    let night = Night { tale: &tale, lab: &lab, puppet: &puppet, flows: &sitemonitor.flows, belay: &belay, receiver: &receiver };
+    let puppet = Puppet { program: programs.puppet.clone(), lab: &lab };
+    let night = Night { tale, lab: &lab, puppet: &puppet, flows: &sitemonitor.flows, belay: &belay, receiver: &receiver };
     let told = night.play();
     let shipped = shipper.shipped();
     tale.say(&format!("{} writes of counters were acknowledged, {} were not{}", shipped.sent, shipped.failed, trouble(shipped.trouble)));

@@ -20,19 +20,19 @@ const STOP_LIMIT: Duration = Duration::from_secs(15);
 /// How every secret begins, and how many hexadecimal digits follow.
 const SECRET: (&str, usize) = ("belay_", 64);
 
-/// Builds the binary as it is shipped and says where it is.
-pub fn build(root: &Path) -> anyhow::Result<PathBuf> {
+/// Builds a binary as it is shipped and says where it is.
+pub fn build(root: &Path, name: &str) -> anyhow::Result<PathBuf> {
     let mut program = None;
-    let arguments = ["build", "--release", "--locked", "-p", "belay", "--message-format", "json-render-diagnostics"];
+    let arguments = ["build", "--release", "--locked", "-p", name, "--message-format", "json-render-diagnostics"];
     let output = child::cargo(root, &arguments).stderr(Stdio::inherit()).output().context("start cargo")?;
-    ensure!(output.status.success(), "belay could not be built: {}", output.status);
+    ensure!(output.status.success(), "{name} could not be built: {}", output.status);
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let message: Value = serde_json::from_str(line).unwrap_or_default();
-        if let Some(file) = message["executable"].as_str().filter(|_| message["target"]["name"] == "belay") {
+        if let Some(file) = message["executable"].as_str().filter(|_| message["target"]["name"] == name) {
             program = Some(PathBuf::from(file));
         }
     }
-    program.context("cargo built no program called belay")
+    program.with_context(|| format!("cargo built no program called {name}"))
 }
 
 /// A server of our own.
@@ -42,37 +42,50 @@ pub struct Belay {
     admin: String,
     /// The secret that reports come with.
     pub relay: String,
+    program: PathBuf,
+    folder: PathBuf,
     child: Child,
     logs: [PathBuf; 2],
 }
 
 impl Belay {
-    /// Starts it in a folder of its own, tells it of one receiver of alerts, and waits until it answers.
-    pub fn start(program: &Path, folder: &Path, receiver: SocketAddr) -> anyhow::Result<Self> {
+    /// Starts it in a folder of its own with this configuration, tells it of one receiver of alerts, and waits until it answers.
+    pub fn start(program: &Path, folder: &Path, config: &str, receiver: SocketAddr) -> anyhow::Result<Self> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, http::free_port()?));
         let words = [("BELAY", address.to_string()), ("METRIC", ship::METRIC.to_owned()), ("RECEIVER", receiver.to_string())];
         let words: Vec<(&str, &str)> = words.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let config = folder.join("belay.toml");
-        lab::write(&config, &lab::fill(include_str!("files/belay.toml"), &words))?;
+        lab::write(&folder.join("belay.toml"), &lab::fill(config, &words))?;
         let logs = [folder.join("stdout.log"), folder.join("stderr.log")];
-        let child = Command::new(program)
-            .args(["serve", "--listen", &address.to_string(), "--config"])
-            .arg(&config)
-            .arg("--state")
-            .arg(folder.join("state"))
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(File::create(&logs[0])?)
-            .stderr(File::create(&logs[1])?)
-            .spawn()
-            .with_context(|| format!("start {}", program.display()))?;
-        let mut belay = Self { address, admin: String::new(), relay: String::new(), child, logs };
+        let child = serve(program, folder, address, &logs)?;
+        let (program, folder) = (program.to_owned(), folder.to_owned());
+        let mut belay = Self { address, admin: String::new(), relay: String::new(), program, folder, child, logs };
         belay.admin = belay.ready().inspect_err(|_| println!("-- the last that belay said\n{}", belay.said(40)))?;
         belay.relay = match secret(&belay.said(usize::MAX), "relay") {
             Some(relay) => relay,
-            None => belay.issue("night-reports", "relay", "web*")?,
+            None => belay.issue("night-reports", "relay", "*")?,
         };
         Ok(belay)
+    }
+
+    /// Ends it, and leaves what it knows where it is.
+    pub fn stop(&mut self) {
+        end(&mut self.child, "belay");
+    }
+
+    /// Starts it again, with the address and the state it had.
+    pub fn again(&mut self) -> anyhow::Result<()> {
+        self.child = serve(&self.program, &self.folder, self.address, &self.logs)?;
+        self.ready().map(drop)
+    }
+
+    /// The command line of a person who is allowed everything. What it says, if it says that it went well.
+    pub fn cli(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).env("BELAY_SERVER", format!("http://{}", self.address)).env("BELAY_TOKEN", &self.admin);
+        let output = command.stdin(Stdio::null()).output().context("start belay")?;
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        ensure!(output.status.success(), "belay {} ended with {}: {said}", arguments.join(" "), output.status);
+        Ok(said)
     }
 
     /// The administrator's secret, once it is printed and the server takes it.
@@ -135,23 +148,42 @@ impl Belay {
 }
 
 impl Drop for Belay {
-    /// Asks it to end, as a service manager would, and ends it if it does not.
     fn drop(&mut self) {
-        if let Ok(Some(_)) = self.child.try_wait() {
-            return;
+        self.stop();
+    }
+}
+
+fn serve(program: &Path, folder: &Path, address: SocketAddr, logs: &[PathBuf; 2]) -> anyhow::Result<Child> {
+    let log = |file: &PathBuf| File::options().append(true).create(true).open(file);
+    Command::new(program)
+        .args(["serve", "--listen", &address.to_string(), "--config"])
+        .arg(folder.join("belay.toml"))
+        .arg("--state")
+        .arg(folder.join("state"))
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(log(&logs[0])?)
+        .stderr(log(&logs[1])?)
+        .spawn()
+        .with_context(|| format!("start {}", program.display()))
+}
+
+/// Asks a child of ours to end, as a service manager would, and ends it if it does not.
+pub fn end(child: &mut Child, name: &str) {
+    if let Ok(Some(_)) = child.try_wait() {
+        return;
+    }
+    let asked = Command::new("kill").arg(child.id().to_string()).stdin(Stdio::null()).status();
+    let began = Instant::now();
+    while asked.as_ref().is_ok_and(|status| status.success()) && began.elapsed() < STOP_LIMIT {
+        match child.try_wait() {
+            Ok(None) => std::thread::sleep(Duration::from_millis(50)),
+            Ok(Some(_)) | Err(_) => return,
         }
-        let asked = Command::new("kill").arg(self.child.id().to_string()).stdin(Stdio::null()).status();
-        let began = Instant::now();
-        while asked.as_ref().is_ok_and(|status| status.success()) && began.elapsed() < STOP_LIMIT {
-            match self.child.try_wait() {
-                Ok(None) => std::thread::sleep(Duration::from_millis(50)),
-                Ok(Some(_)) | Err(_) => return,
-            }
-        }
-        eprintln!("belay did not end within {} s of being asked", STOP_LIMIT.as_secs());
-        if let Err(error) = self.child.kill().and_then(|()| self.child.wait().map(drop)) {
-            eprintln!("could not end belay ({}): {error}", self.child.id());
-        }
+    }
+    eprintln!("{name} did not end within {} s of being asked", STOP_LIMIT.as_secs());
+    if let Err(error) = child.kill().and_then(|()| child.wait().map(drop)) {
+        eprintln!("could not end {name} ({}): {error}", child.id());
     }
 }
 

@@ -100,7 +100,7 @@ impl Puppet<'_> {
 }
 
 /// Waits for a child of ours, and ends it when it takes too long.
-fn ended(child: &mut Child) -> anyhow::Result<ExitStatus> {
+pub fn ended(child: &mut Child) -> anyhow::Result<ExitStatus> {
     let began = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
