@@ -154,9 +154,12 @@ fn mismatch(rules: &Rules<'_>, offered: &Offered) -> Option<Why> {
     Some(Why::ReleaseMismatch { environment: environment.clone(), release: release.clone(), due: due.clone() })
 }
 
-/// Resources of which some parameter of this delta is known to be good. A catalog says more of a
-/// resource than any report does (of a file that is made a report names its being there and its
-/// content, a catalog its owner and mode as well): what comes with accepted content is accepted.
+/// What a report leaves out of a resource that is made, and a catalog names: whose it is and who may
+/// use it. Only these come with accepted content. What a resource *is* (its content, that it is
+/// there, what it runs) never does: somebody has to have seen it.
+const COMES_WITH_CONTENT: [&str; 3] = ["owner", "group", "mode"];
+
+/// Resources of which some parameter of this delta is known to be good.
 fn vouched_for<'o>(known: &dyn Fn(&ItemKey, &Content) -> Known, offered: &'o Offered) -> BTreeSet<(&'o str, &'o str)> {
     let good = offered.delta.iter().flatten().filter(|(key, content)| matches!(known(key, content), Known::Accepted | Known::Adopted));
     good.map(|(key, _)| (&*key.kind, &*key.title)).collect()
@@ -175,7 +178,9 @@ fn sort(known: &dyn Fn(&ItemKey, &Content) -> Known, offered: &Offered) -> Sorte
     let vouched: BTreeSet<(&str, &str)> = vouched_for(known, offered);
     for (key, content) in offered.delta.iter().flatten() {
         match known(key, content) {
-            Known::Unseen if vouched.contains(&(&*key.kind, &*key.title)) => sorted.good += 1,
+            Known::Unseen if COMES_WITH_CONTENT.contains(&&*key.parameter) && vouched.contains(&(&*key.kind, &*key.title)) => {
+                sorted.good += 1;
+            }
             Known::Rejected(change) => sorted.rejected.entry(change).or_default().push(key.clone()),
             Known::OnTrial(change) => *sorted.on_trial.entry(change).or_default() += 1,
             Known::Unseen => sorted.unseen += 1,
