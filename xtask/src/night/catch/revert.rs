@@ -9,6 +9,9 @@ use super::gate::{Rejected, id};
 use super::{LIMIT, Stage};
 use crate::night::tale::wait_for;
 
+/// The agent's exit code for a run that is held.
+const HELD: i32 = 10;
+
 /// Requests that came within this time are a flow.
 const FLOWS: Duration = Duration::from_secs(1);
 
@@ -65,8 +68,17 @@ fn done(stage: &Stage<'_>, host: &str, change: &str) -> anyhow::Result<()> {
 /// The content is put right where it comes from, or the next run would undo the way back; that run opens its trial.
 fn proved(stage: &Stage<'_>, rejected: &Rejected) -> anyhow::Result<()> {
     let (tale, fleet, host) = (stage.tale, &stage.fleet, APP[0]);
+    let ran = fleet.exec(host, &fleet.apply_words(R142))?.is(HELD)?.says(&["the next run would undo it"])?;
+    let hold = ran.said.split_once("hold release ").and_then(|(_, rest)| rest.split_whitespace().next());
+    let hold = hold.with_context(|| format!("no hold is named: {}", ran.said))?;
+    tale.say(&format!("{host} is held by {hold}, or the next run would undo the way back; it ends when the content is right"));
     fleet.release_142("v2")?;
-    fleet.exec(host, &fleet.apply_words(R142))?.is(0)?;
+    stage.belay.cli(&["hold", "release", hold, "--reason", "the content is right again"])?;
+    let ran = wait_for("the hold to end on the host", LIMIT, || {
+        let ran = fleet.exec(host, &fleet.apply_words(R142))?;
+        Ok(if ran.code == Some(HELD) { Err(ran.said) } else { Ok(ran) })
+    })?;
+    ran.is(0)?;
     let change = wait_for("the verdict on the way back", LIMIT, || {
         let changes = stage.changes()?;
         let found = changes.iter().find(|change| id(change) != rejected.id && !change["outcome"].is_null()).cloned();
