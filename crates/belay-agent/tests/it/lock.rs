@@ -73,7 +73,11 @@ fn a_hold_goes_when_it_is_released_and_stands_while_the_server_is_away() {
     drop(server);
     drop(daemon);
     let _daemon = lab.daemon();
-    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    let deaf = std::net::TcpListener::bind(&address).unwrap();
+    deaf.set_nonblocking(true).unwrap();
+    until("that it asked in vain", || deaf.accept().is_ok());
+    until("that it asked in vain again", || deaf.accept().is_ok());
+    drop(deaf);
     assert!(lab.lock().is_some(), "agent and server were down, and it holds");
     let server = Server::at(&address, known);
     held.holds[0].until = held.holds[0].until - belay_core::model::time::Span::from_min(60);

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::Answer;
 use super::draft::Draft;
 use crate::host::talk::Lock;
+use crate::model::gate::HoldOrder;
 use crate::model::hold::{HOLD_MAX, HOLDS_MAX, Hold, HoldEnd, HoldScope, Told};
 use crate::model::host::Host;
 use crate::model::ids::{ClassName, HoldId, HostId};
@@ -73,23 +74,17 @@ pub(super) fn place(draft: &mut Draft<'_>, principal: &Principal, ask: &HoldAsk)
     }
     let owner = ask.owner.clone().filter(|owner| !owner.trim().is_empty()).unwrap_or_else(|| actor.0.clone());
     let id = draft.next_hold();
-    let hold = Hold {
+    let order = HoldOrder {
         id,
-        scope,
         contact: ask.contact.clone().filter(|contact| !contact.trim().is_empty()).unwrap_or_else(|| owner.clone()),
         owner,
         reason: ask.reason.trim().to_owned(),
         ticket: ask.ticket.clone(),
         placed: draft.now,
         until,
-        revision: 1,
-        told: Told::Nothing,
-        broken: Default::default(),
-        handed_over: BTreeSet::new(),
-        would_change: Default::default(),
         imports,
-        end: None,
     };
+    let hold = Hold::placed(order, scope);
     let verb = if ask.import.is_some() { "imported a foreign lock as" } else { "placed" };
     let what = format!("{actor} {verb} {id} on {} until {until}: {}", hold.scope.words(), hold.reason);
     draft.push(Fact::HoldSet { hold: Box::new(hold), actor, what });

@@ -9,7 +9,7 @@ use crate::host::lock::LockEvent;
 use crate::host::talk::{Event, Happened, HostStatus, Lock, Poll, Schedule};
 use crate::model::alert::Subject;
 use crate::model::gate::HoldOrder;
-use crate::model::hold::{Broken, Hold, HoldScope, Told};
+use crate::model::hold::{Broken, Hold, HoldScope};
 use crate::model::host::Agent;
 use crate::model::ids::{HoldId, HostId};
 use crate::model::policy::Pattern;
@@ -123,23 +123,15 @@ fn host_class(draft: &Draft<'_>, host: &HostId) -> crate::model::ids::ClassName 
 }
 
 fn again(order: &HoldOrder, host: &HostId) -> Hold {
-    Hold {
-        id: order.id,
-        scope: HoldScope { classes: BTreeSet::new(), hosts: vec![Pattern::new(host.as_str())] },
+    let order = HoldOrder {
         owner: short(&order.owner),
         reason: short(&order.reason),
         ticket: order.ticket.as_deref().map(short),
         contact: short(&order.contact),
-        placed: order.placed,
-        until: order.until,
-        revision: 1,
-        told: Told::Nothing,
-        broken: BTreeMap::new(),
-        handed_over: BTreeSet::new(),
-        would_change: BTreeMap::new(),
         imports: None,
-        end: None,
-    }
+        ..order.clone()
+    };
+    Hold::placed(order, HoldScope { classes: BTreeSet::new(), hosts: vec![Pattern::new(host.as_str())] })
 }
 
 fn happened(draft: &mut Draft<'_>, touched: &mut Touched, host: &HostId, poll: &Poll, event: &Event) {

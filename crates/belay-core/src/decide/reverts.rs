@@ -9,7 +9,8 @@ use super::notify::{self, Pace};
 use crate::host::policy::{Pin, RevertWay};
 use crate::host::talk::RevertResult;
 use crate::model::change::{Change, ItemWords};
-use crate::model::hold::{Hold, HoldScope, Told};
+use crate::model::gate::HoldOrder;
+use crate::model::hold::{Hold, HoldScope};
 use crate::model::host::Host;
 use crate::model::ids::{ChangeId, ClassName, Environment, HoldId, HostId, RevertId};
 use crate::model::item::{COMPILE_KIND, DRIFT_KIND, ItemKey, Mark, RELEASE_KIND, REVERT_KIND, environment_content};
@@ -165,23 +166,17 @@ fn hold(draft: &mut Draft<'_>, plan: &Plan, actor: &Actor, revert: RevertId, cha
         return None;
     }
     let id = draft.next_hold();
-    let hold = Hold {
+    let order = HoldOrder {
         id,
-        scope: HoldScope { classes: BTreeSet::new(), hosts },
         owner: actor.0.clone(),
         reason: format!("{revert} takes back {change} ({reason}), and the next run would undo it"),
         ticket: None,
         contact: actor.0.clone(),
         placed: draft.now,
         until: draft.now + HOLD_FOR,
-        revision: 1,
-        told: Told::Nothing,
-        broken: BTreeMap::new(),
-        handed_over: BTreeSet::new(),
-        would_change: BTreeMap::new(),
         imports: None,
-        end: None,
     };
+    let hold = Hold::placed(order, HoldScope { classes: BTreeSet::new(), hosts });
     let what = format!("{actor} placed {id} with {revert} on {} hosts", hold.scope.hosts.len());
     draft.push(Fact::HoldSet { hold: Box::new(hold), actor: actor.clone(), what });
     Some(id)

@@ -66,9 +66,10 @@ pub fn gate(rules: &Rules<'_>, known: &dyn Fn(&ItemKey, &Content) -> Known, offe
     }
 }
 
-/// What a host answers by itself from its last-known-good policy. Holds whose lock was removed twice by
-/// hand are not fought for here either: the caller leaves them out ([`HostPolicy::without_holds`]). `release` is the one read on the
-/// host now; where the policy was made for another, nothing is known of items.
+/// What a host answers by itself from its last-known-good policy. `release` is the one read on the
+/// host now; where the policy was made for another, nothing is known of items. A hold whose lock was
+/// removed twice by hand is not fought for here either: the caller leaves it out
+/// ([`HostPolicy::without_holds`]).
 pub fn gate_by(
     policy: &HostPolicy,
     release: Option<&Release>,

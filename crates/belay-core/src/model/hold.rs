@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::gate::HoldOrder;
 use super::host::Host;
 use super::ids::{ClassName, HoldId, HostId};
 use super::policy::Pattern;
@@ -130,6 +131,27 @@ impl HoldState {
 }
 
 impl Hold {
+    /// A hold as it is placed: nothing has happened to it yet.
+    pub fn placed(order: HoldOrder, scope: HoldScope) -> Self {
+        Self {
+            id: order.id,
+            scope,
+            owner: order.owner,
+            reason: order.reason,
+            ticket: order.ticket,
+            contact: order.contact,
+            placed: order.placed,
+            until: order.until,
+            revision: 1,
+            told: Told::Nothing,
+            broken: BTreeMap::new(),
+            handed_over: BTreeSet::new(),
+            would_change: BTreeMap::new(),
+            imports: order.imports,
+            end: None,
+        }
+    }
+
     /// How it stands.
     pub fn state(&self, now: Timestamp) -> HoldState {
         if self.end.is_some() {

@@ -45,6 +45,13 @@ fn offered(text: &str) -> Offered {
     Offered { environment: Environment::parse("production").ok(), delta: Some(delta), ..Offered::default() }
 }
 
+/// The same, with one more parameter of the file.
+fn with(text: &str, parameter: &str, value: &str) -> Offered {
+    let mut offered = offered(text);
+    offered.delta.as_mut().unwrap().insert(ItemKey::new("File", FILE, parameter), content(value));
+    offered
+}
+
 fn may(lab: &Lab, host: &str, text: &str) -> bool {
     gate(&lab.state, &id(host), &offered(text), lab.now).gate == Gate::Go
 }
@@ -80,6 +87,21 @@ fn a_change_comes_wave_by_wave_and_is_accepted_with_the_last() {
     lab.conclude(1, Outcome::Accepted);
     assert!(!lab.state.changes[&ChangeId(1)].open());
     assert!(names().iter().all(|host| may(&lab, host, "new")), "what is accepted goes everywhere");
+}
+
+#[test]
+fn whose_a_file_is_comes_with_accepted_content_and_nothing_else_does() {
+    let lab = fleet(|_| {});
+    let host = id("web07");
+    let answers = |offered: Offered| gate(&lab.state, &host, &offered, lab.now).gate;
+    assert_eq!(answers(offered("old")), Gate::Go);
+    for parameter in ["owner", "group", "mode"] {
+        assert_eq!(answers(with("old", parameter, "root")), Gate::Go, "{parameter} of a file with accepted content");
+        assert_eq!(answers(with("new", parameter, "root")), Gate::Deferred, "{parameter} of a file nobody has seen");
+    }
+    for parameter in ["ensure", "target", "command", "source"] {
+        assert_eq!(answers(with("old", parameter, "new")), Gate::Deferred, "{parameter} nobody has seen");
+    }
 }
 
 #[test]
