@@ -225,6 +225,7 @@ impl Case<'_> {
                 holds: holds.to_vec(),
                 events: Vec::new(),
                 results: Vec::new(),
+                lines: Vec::new(),
             };
             let body = belay_api::agent::PollBody::of(&self.host, &poll);
             let client = Client::open(server).map_err(|why| format!("{why:#}"))?;

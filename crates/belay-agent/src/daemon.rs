@@ -8,6 +8,7 @@
 
 mod bell;
 mod count;
+mod recent;
 mod samples;
 mod scrape;
 mod ship;
@@ -30,6 +31,7 @@ use crate::kept::Kept;
 use crate::spool::Spool;
 
 use bell::{Bell, Stop};
+use recent::Recent;
 
 /// The stack of a thread: what it does is shallow, and there are a few of them.
 const STACK: usize = 512 * 1024;
@@ -50,6 +52,8 @@ struct Shared {
     send: Bell,
     /// There is another policy.
     policy: Bell,
+    /// What the patterns of logs matched last.
+    recent: Recent,
 }
 
 impl Shared {
@@ -75,8 +79,9 @@ pub fn run(config: Config) -> Result<()> {
     crate::durable::sweep(&config.state_dir, LEFT);
     let stop = Stop::default();
     ends(&stop)?;
-    let shared =
-        Arc::new(Shared { config, kept, bound, spool, stop, tell: Bell::default(), send: Bell::default(), policy: Bell::default() });
+    let recent = Recent::new(kept.lines());
+    let (tell, send, policy) = (Bell::default(), Bell::default(), Bell::default());
+    let shared = Arc::new(Shared { config, kept, bound, spool, stop, tell, send, policy, recent });
     say(&format!("{} on {}, state in {}", crate::AGENT, shared.config.host, shared.config.state_dir.display()));
     // Before anything is sent: what was spooled and not noted before a crash is noted now.
     let mut watch = watch::Watch::new(Arc::clone(&shared));

@@ -140,6 +140,11 @@ impl Kept {
         durable::write(&self.path("lines.json"), &bytes, 0o600, Sync::No)
     }
 
+    /// The lines that were kept before; none where they cannot be read.
+    pub fn lines<T: DeserializeOwned + Default>(&self) -> T {
+        self.load("lines.json").ok().flatten().unwrap_or_default()
+    }
+
     /// The file of another host's policy, for a host that answers for others.
     fn policy_path(&self, host: Option<&HostId>) -> PathBuf {
         // A host's name holds no '/', so it is no path.

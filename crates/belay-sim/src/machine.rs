@@ -108,6 +108,7 @@ impl Machine {
             holds: self.policy.iter().flat_map(|policy| policy.holds.clone()).collect(),
             events: self.events.clone(),
             results: self.results.clone(),
+            lines: Vec::new(),
         }
     }
 

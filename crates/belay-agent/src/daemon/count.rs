@@ -1,7 +1,6 @@
 //! Counts lines of logs by declared patterns. A log is read from its end on, through its rotation,
 //! within a budget; a line is never too long, and no pattern can take more than linear time.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
@@ -9,7 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use belay_adapters::tools::redact::clean;
+use belay_core::model::log;
 
+use super::recent::Recent;
 use super::samples::{Outbox, series};
 use super::{Shared, Trouble, say};
 use crate::clock;
@@ -21,9 +22,6 @@ const EVERY: Duration = Duration::from_secs(1);
 const BUDGET: usize = 8 * 1024 * 1024;
 /// The longest line that is looked at whole, in bytes; of a longer one its beginning.
 const LINE_MAX: usize = 64 * 1024;
-/// Lines of a pattern that are kept to be shown, and how much of each.
-const KEPT: usize = 5;
-const KEPT_CHARS: usize = 300;
 /// The name of the counter.
 const COUNTER: &str = "belay_log_lines_total";
 
@@ -34,7 +32,10 @@ pub(super) fn run(shared: &Arc<Shared>, outbox: &Outbox) {
     while !shared.stop.wait(EVERY) {
         let mut due = false;
         for log in &mut logs {
-            log.read();
+            if log.read(&shared.recent) {
+                // The first line after a quiet hour: if a change was the cause, people want it with the verdict.
+                shared.tell.ring();
+            }
             if log.sent.is_none_or(|sent| sent.elapsed() >= log.config.every) {
                 log.sent = Some(Instant::now());
                 due = true;
@@ -45,8 +46,7 @@ pub(super) fn run(shared: &Arc<Shared>, outbox: &Outbox) {
             }
         }
         if due && logs.iter().any(|log| log.altered) {
-            let lines: BTreeMap<&str, BTreeMap<&str, &VecDeque<String>>> = logs.iter().map(Counted::lines).collect();
-            if let Err(why) = shared.kept.note_lines(&lines) {
+            if let Err(why) = shared.kept.note_lines(&shared.recent.all()) {
                 say(&format!("warning: lines of logs cannot be kept: {why:#}"));
             }
             logs.iter_mut().for_each(|log| log.altered = false);
@@ -59,7 +59,6 @@ struct Counted<'a> {
     config: &'a LogFile,
     reader: Reader,
     counts: Vec<u64>,
-    kept: Vec<VecDeque<String>>,
     altered: bool,
     sent: Option<Instant>,
 }
@@ -69,23 +68,23 @@ impl<'a> Counted<'a> {
         let patterns = config.patterns.len();
         let mut reader = Reader::default();
         reader.open_at_end(config);
-        Self { config, reader, counts: vec![0; patterns], kept: vec![VecDeque::new(); patterns], altered: false, sent: None }
+        Self { config, reader, counts: vec![0; patterns], altered: false, sent: None }
     }
 
-    fn read(&mut self) {
-        let (counts, kept, config, altered) = (&mut self.counts, &mut self.kept, self.config, &mut self.altered);
+    /// Counts the lines that are new; says whether any of them is news.
+    fn read(&mut self, recent: &Recent) -> bool {
+        let (counts, config, altered) = (&mut self.counts, self.config, &mut self.altered);
+        let mut news = false;
         self.reader.lines(config, &mut |line| {
-            for (nth, (_, pattern)) in config.patterns.iter().enumerate() {
+            for (nth, (name, pattern)) in config.patterns.iter().enumerate() {
                 if pattern.is_match(line) {
                     counts[nth] += 1;
-                    if kept[nth].len() >= KEPT {
-                        kept[nth].pop_front();
-                    }
-                    kept[nth].push_back(clean(&String::from_utf8_lossy(line), KEPT_CHARS));
+                    news |= recent.matched(&config.name, name, clean(&String::from_utf8_lossy(line), log::LINE_MAX), clock::now());
                     *altered = true;
                 }
             }
         });
+        news
     }
 
     fn samples(&self, host: &str) -> Vec<belay_adapters::sources::facade::WireSeries> {
@@ -96,11 +95,6 @@ impl<'a> Counted<'a> {
             series(labels, &[pair("host", host)], at, *count as f64)
         };
         self.config.patterns.iter().zip(&self.counts).map(one).collect()
-    }
-
-    fn lines(&self) -> (&str, BTreeMap<&str, &VecDeque<String>>) {
-        let patterns = self.config.patterns.iter().map(|(name, _)| name.as_str());
-        (&self.config.name, patterns.zip(&self.kept).collect())
     }
 }
 
@@ -216,21 +210,22 @@ mod tests {
         append(&path, b"ERROR request dropped, of yesterday\n");
         let config = config(&path);
         let mut log = Counted::new(&config);
-        log.read();
+        let recent = Recent::default();
+        log.read(&recent);
         assert_eq!(log.counts, [0, 0]);
         append(&path, b"ERROR request dropped\nERROR request dro");
-        log.read();
+        log.read(&recent);
         assert_eq!(log.counts, [1, 1], "half a line is no line yet");
         append(&path, b"pped\n");
         std::fs::rename(&path, dir.path().join("app.log.1")).unwrap();
         append(&path, b"ERROR other\n");
-        log.read();
+        log.read(&recent);
         assert_eq!(log.counts, [2, 3], "the rest of the old one and all of the new one");
         std::fs::write(&path, b"ERROR a\n").unwrap();
-        log.read();
+        log.read(&recent);
         assert_eq!(log.counts, [2, 4], "cut short in place");
         assert_eq!(log.samples("web01")[0].samples[0].1, 2.0);
-        assert_eq!(log.kept[0].back().unwrap(), "ERROR request dropped");
+        assert_eq!(recent.told(clock::now()).iter().find(|line| line.pattern == "dropped").unwrap().text, "ERROR request dropped");
     }
 
     #[test]
@@ -240,10 +235,11 @@ mod tests {
         append(&path, b"");
         let config = config(&path);
         let mut log = Counted::new(&config);
+        let recent = Recent::default();
         append(&path, b"ERROR ");
         append(&path, &vec![b'x'; 3 * LINE_MAX]);
         append(&path, b" request dropped\nrequest dropped\n");
-        log.read();
+        log.read(&recent);
         assert_eq!(log.counts, [1, 1]);
         assert!(log.reader.part.capacity() <= 2 * LINE_MAX);
     }
@@ -254,9 +250,10 @@ mod tests {
         let path = dir.path().join("app.log");
         let config = config(&path);
         let mut log = Counted::new(&config);
-        log.read();
+        let recent = Recent::default();
+        log.read(&recent);
         append(&path, b"ERROR\xff\n");
-        log.read();
+        log.read(&recent);
         assert_eq!(log.counts, [0, 1]);
     }
 }

@@ -139,6 +139,7 @@ impl<'a> Talk<'a> {
             holds: held.as_ref().map(|held| held.effective().holds).unwrap_or_default(),
             events: notes.events,
             results: notes.results.into_iter().take(RESULTS_MAX).collect(),
+            lines: shared.recent.told(now),
         };
         let mut body = PollBody::of(&shared.config.host, &poll);
         body.wait_ms = i64::try_from(self.wait.as_millis()).unwrap_or(0);

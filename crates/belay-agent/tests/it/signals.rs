@@ -71,4 +71,10 @@ fn lines_of_a_log_are_counted_and_the_last_ones_kept_on_the_host() {
     crate::server::until("the line", || {
         std::fs::read_to_string(lab.path("state/lines.json")).is_ok_and(|text| text.contains("unknown option"))
     });
+    // The first line after a quiet hour is told at once, for whoever judges a change meanwhile.
+    crate::server::until("that the server is told", || {
+        let polls = server.known.lock().unwrap().polls.clone();
+        let told = polls.iter().flat_map(|poll| poll.lines.clone()).find(|line| line.text.contains("unknown option"));
+        told.is_some_and(|line| (line.log.as_str(), line.pattern.as_str(), line.since_ms == line.at_ms) == ("app", "dropped", true))
+    });
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use belay_core::host::lock::LockEvent;
 use belay_core::host::talk::{Event, Happened, Lock, RevertResult};
 use belay_core::model::ids::{HoldId, RevertId};
+use belay_core::model::log::Line;
 use belay_core::model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -91,6 +92,21 @@ pub struct ResultBody {
     /// What was done or said, shortened.
     #[serde(default)]
     pub said: String,
+}
+
+/// The newest line of a log that matches a declared pattern.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LineBody {
+    /// The log, as the host's configuration names it.
+    pub log: String,
+    /// The pattern, likewise.
+    pub pattern: String,
+    /// Since when lines come that match, by the host's clock: the first after an hour without any.
+    pub since_ms: i64,
+    /// When this one was read, by the host's clock.
+    pub at_ms: i64,
+    /// What it says, shortened and without secrets.
+    pub text: String,
 }
 
 fn printed(holds: &BTreeSet<HoldId>) -> Vec<String> {
@@ -183,6 +199,29 @@ impl ResultBody {
             id: number(format!("{at}/id"), &self.id, RevertId::parse(&self.id), "r-2")?,
             outcome: if self.done { Ok(()) } else { Err(said(format!("{at}/why_not"), why_not)?) },
             said: said(format!("{at}/said"), &self.said)?,
+        })
+    }
+}
+
+impl From<&Line> for LineBody {
+    fn from(line: &Line) -> Self {
+        let Line { log, pattern, since, at, text } = line.clone();
+        Self { log, pattern, since_ms: since.ms(), at_ms: at.ms(), text }
+    }
+}
+
+impl LineBody {
+    /// The line.
+    ///
+    /// # Errors
+    /// The part that cannot be taken; `at` is the pointer of this body.
+    pub fn line(&self, at: &str) -> Result<Line, FieldError> {
+        Ok(Line {
+            log: said(format!("{at}/log"), &self.log)?,
+            pattern: said(format!("{at}/pattern"), &self.pattern)?,
+            since: Timestamp::from_ms(self.since_ms),
+            at: Timestamp::from_ms(self.at_ms),
+            text: said(format!("{at}/text"), &self.text)?,
         })
     }
 }

@@ -13,7 +13,7 @@ mod policy;
 mod poll;
 
 pub use answer::{PollAnswer, Reply};
-pub use happened::{EventBody, HappenedBody, LockBody, ResultBody};
+pub use happened::{EventBody, HappenedBody, LineBody, LockBody, ResultBody};
 pub use hold::HoldBody;
 pub use policy::{ContentBody, ItemBody, PinBody, PolicyBody, RevertBody, StandBody, StateWord, WayBody};
 pub use poll::{AskedBody, GlassBody, PollBody, ScheduleBody, StatusBody};

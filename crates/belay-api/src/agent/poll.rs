@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use belay_core::host::talk::{Asked, BreakGlass, EVENTS_MAX, HostStatus, Poll, Schedule};
 use belay_core::model::gate::Gate;
 use belay_core::model::ids::{HostId, Release};
+use belay_core::model::log::PATTERNS_MAX;
 use belay_core::model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::happened::{EventBody, LockBody, ResultBody};
+use super::happened::{EventBody, LineBody, LockBody, ResultBody};
 use super::hold::{HoldBody, orders};
 use super::policy::StandBody;
 use super::{PROTOCOL, RESULTS_MAX, few, number, part, said};
@@ -53,6 +54,9 @@ pub struct PollBody {
     /// How reverts went that were asked of it.
     #[serde(default)]
     pub results: Vec<ResultBody>,
+    /// The newest line of each declared pattern that was matched within the last hour.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<LineBody>,
 }
 
 /// What stands on a host.
@@ -134,6 +138,7 @@ impl PollBody {
             holds: poll.holds.iter().map(HoldBody::from).collect(),
             events: poll.events.iter().map(EventBody::from).collect(),
             results: poll.results.iter().map(ResultBody::from).collect(),
+            lines: poll.lines.iter().map(LineBody::from).collect(),
         }
     }
 
@@ -158,6 +163,7 @@ impl PollBody {
     fn rest(&self, release: Option<Release>) -> Result<Poll, FieldError> {
         few("/events", &self.events, EVENTS_MAX)?;
         few("/results", &self.results, RESULTS_MAX)?;
+        few("/lines", &self.lines, PATTERNS_MAX)?;
         let events = self.events.iter().enumerate().map(|(nth, event)| event.event(&format!("/events/{nth}")));
         let results = self.results.iter().enumerate().map(|(nth, result)| result.result(&format!("/results/{nth}")));
         Ok(Poll {
@@ -170,6 +176,7 @@ impl PollBody {
             holds: orders("/holds", &self.holds)?,
             events: events.collect::<Result<_, _>>()?,
             results: results.collect::<Result<_, _>>()?,
+            lines: self.lines.iter().enumerate().map(|(nth, line)| line.line(&format!("/lines/{nth}"))).collect::<Result<_, _>>()?,
         })
     }
 }

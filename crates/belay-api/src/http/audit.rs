@@ -19,7 +19,8 @@ pub struct EffectRow {
     pub task: String,
     /// Where to.
     pub receiver: String,
-    /// What it tells of: a Change (`c-17`), a hold (`h-3`), `stale:CLASS`, `glass:HOST` or `breaker`.
+    /// What it tells of: a Change (`c-17`), a hold (`h-3`), `stale:CLASS`, `foreign:CLASS`,
+    /// `observed:CLASS`, `glass:HOST` or `breaker`.
     pub about: String,
     /// How often it was tried.
     pub attempts: u32,
@@ -187,8 +188,10 @@ fn line(fact: &Fact) -> Option<Line> {
         | Fact::InboxDone { .. }
         | Fact::ItemsMarked { .. }
         | Fact::HostTold { .. }
+        | Fact::LineTold { .. }
         | Fact::WouldHaveRefused { .. }
         | Fact::StaleSet { .. }
+        | Fact::ForeignSet { .. }
         | Fact::AlertedRestored { .. }
         | Fact::ChangeOpened { .. }
         | Fact::ChangeJoined { .. }

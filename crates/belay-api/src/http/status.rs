@@ -167,6 +167,10 @@ fn catch(state: &State) -> Vec<String> {
         format!("nothing was applied for too long on {} hosts of class {class}", hosts.len())
     };
     let mut lines: Vec<String> = state.stale.iter().map(stale).collect();
+    let foreign = |(class, hosts): (&ClassName, &std::collections::BTreeSet<HostId>)| {
+        format!("somebody's own lock has stood for long on {} hosts of class {class}", hosts.len())
+    };
+    lines.extend(state.foreign.iter().map(foreign));
     lines.extend(state.breaker.map(|breaker| {
         format!("Belay itself is stopping configuration management: {} of {} hosts that asked were refused", breaker.refused, breaker.asked)
     }));

@@ -9,6 +9,7 @@ use belay_core::host::talk::{Asked, BreakGlass, Event, Happened, HostStatus, Loc
 use belay_core::model::gate::{Enforce, Gate, HoldOrder, Known};
 use belay_core::model::ids::{ChangeId, ClassName, Digest, Environment, HoldId, HostId, Release, RevertId};
 use belay_core::model::item::ItemKey;
+use belay_core::model::log::Line;
 use belay_core::model::time::{Span, Timestamp};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -132,6 +133,7 @@ prop_compose! {
         holds in vec(hold(), 0..3),
         events in vec((any::<u64>(), at(), happened()).prop_map(|(number, at, what)| Event { number, at, what }), 0..4),
         results in vec((any::<u64>(), any::<bool>(), text(), text()), 0..3),
+        lines in vec((text(), text(), at(), at(), text()), 0..3),
     ) -> Poll {
         let results = results.into_iter().map(|(id, done, why, said)| RevertResult {
             id: RevertId(id), outcome: if done { Ok(()) } else { Err(why) }, said,
@@ -139,6 +141,7 @@ prop_compose! {
         Poll {
             agent, have, sent_at, release, facts, status: HostStatus { lock, schedule, break_glass, running, gate }, holds, events,
             results: results.collect(),
+            lines: lines.into_iter().map(|(log, pattern, since, at, text)| Line { log, pattern, since, at, text }).collect(),
         }
     }
 }

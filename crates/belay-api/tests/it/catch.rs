@@ -13,7 +13,7 @@ use belay_core::model::policy::Pattern;
 use belay_core::model::revert::{Progress, Revert};
 use belay_core::state::{Breaker, Fact, Would};
 
-use super::samples::{NOW, actor, class, environment, host};
+use super::samples::{NOW, actor, class, environment, host, line};
 
 pub fn pin() -> Pin {
     Pin { environment: environment("r142"), until: NOW, reason: "until the map has it".into(), by: "alice".into() }
@@ -111,14 +111,24 @@ pub fn of_the_catch() -> Vec<Fact> {
         Fact::PinSet { host: host("web01"), pin: None, actor: actor() },
         Fact::RevertSet { revert: Box::new(revert()), actor: actor(), what: "alice asked to revert c-17".into() },
         Fact::RevertSet { revert: Box::new(bare), actor: actor(), what: String::new() },
-        Fact::WouldHaveRefused { class: class(), would: Would { since: NOW, release_match: 3, rejected: 4 } },
+        Fact::WouldHaveRefused { class: class(), would: Would { since: NOW, release_match: 3, rejected: 4, told: None } },
+        Fact::WouldHaveRefused { class: class(), would: Would { since: NOW, release_match: 3, rejected: 4, told: Some(NOW) } },
+        Fact::ForeignSet { class: class(), hosts: BTreeSet::from([host("web01")]) },
         Fact::StaleSet { class: class(), hosts: BTreeSet::from([host("web01")]) },
         Fact::StaleSet { class: class(), hosts: BTreeSet::new() },
+        Fact::LineTold { change: ChangeId(17), host: host("web01"), treated: true, line: line() },
         Fact::BreakerSet { breaker: Some(Breaker { since: NOW, refused: 12, asked: 30 }) },
         Fact::BreakerSet { breaker: None },
         Fact::IncarnationBegun { incarnation: 2 },
     ]);
-    let about = [Subject::Hold(HoldId(3)), Subject::Stale(class()), Subject::Glass(host("web01")), Subject::Breaker];
+    let about = [
+        Subject::Hold(HoldId(3)),
+        Subject::Stale(class()),
+        Subject::Foreign(class()),
+        Subject::Observed(class()),
+        Subject::Glass(host("web01")),
+        Subject::Breaker,
+    ];
     all.extend(about.map(|about| Fact::AlertedRestored { about, at: NOW }));
     all
 }

@@ -12,6 +12,7 @@ use belay_core::model::ids::{
     ChangeId, ClassName, Digest, EffectId, Environment, HostId, InboxId, ReceiverName, Release, RunId, SignalName, ToolName,
 };
 use belay_core::model::item::{ItemKey, Items, Mark, environment_content};
+use belay_core::model::log::{Line, LogEvidence};
 use belay_core::model::policy::Pattern;
 use belay_core::model::principal::{Actor, Principal, Role, Token};
 use belay_core::model::report::{Event, EventOutcome, FailedResource, RunKind, Version};
@@ -154,6 +155,17 @@ pub fn verdict(outcome: Outcome, by: Judge) -> Verdict {
     Verdict { outcome, at: NOW, by, findings: findings(), lacks: lacks(), evidence: Some(Digest::of(b"windows")) }
 }
 
+pub fn line() -> Line {
+    Line { log: "app".into(), pattern: "dropped".into(), since: NOW, at: NOW, text: "no target: request dropped".into() }
+}
+
+pub fn logs() -> LogEvidence {
+    let mut logs = LogEvidence::default();
+    logs.add(&host("web01"), true, &line());
+    logs.add(&host("web02"), false, &line());
+    logs
+}
+
 pub fn change(id: u64) -> Change {
     Change {
         id: ChangeId(id),
@@ -172,6 +184,7 @@ pub fn change(id: u64) -> Change {
         after_rejection: 3,
         supersedes: Some(ChangeId(16)),
         waves: Some(Waves { order: vec![host("web01"), host("web02")], sizes: vec![1, 2], open: 1, opened: NOW }),
+        logs: logs(),
     }
 }
 
@@ -190,6 +203,7 @@ pub fn bare_change(id: u64) -> Change {
         after_rejection: 0,
         supersedes: None,
         waves: None,
+        logs: LogEvidence::default(),
         ..change(id)
     }
 }

@@ -111,7 +111,8 @@ fn would_have_refused(draft: &mut Draft<'_>, host: &Host, scope: &Scope, run: &R
     if !mismatch && !rejected {
         return;
     }
-    let before = draft.state.would.get(&host.class).copied().unwrap_or(Would { since: draft.now, ..Would::default() });
+    let since = draft.state.census_of(&host.class).since.unwrap_or(draft.now);
+    let before = draft.state.would.get(&host.class).copied().unwrap_or(Would { since, ..Would::default() });
     let would =
         Would { release_match: before.release_match + u64::from(mismatch), rejected: before.rejected + u64::from(rejected), ..before };
     draft.push(Fact::WouldHaveRefused { class: host.class.clone(), would });

@@ -11,6 +11,7 @@ use super::{notify, waves};
 use crate::model::change::{Change, ItemWords, Treated};
 use crate::model::ids::{ChangeId, Environment, HostId};
 use crate::model::item::{COMPILE_KIND, ItemKey, Items, Mark};
+use crate::model::log::LogEvidence;
 use crate::model::report::Version;
 use crate::model::verdict::{Gap, Judge, Outcome, Standing, Verdict};
 use crate::state::{Fact, Scope};
@@ -172,6 +173,7 @@ fn open_change(draft: &mut Draft<'_>, arriving: &Arriving, items: Items, superse
         verdict: None,
         after_rejection: 0,
         supersedes,
+        logs: LogEvidence::default(),
         waves: waves::draw(draft.state, &arriving.scope, id),
     };
     draft.push(Fact::ChangeOpened { change: Box::new(change) });

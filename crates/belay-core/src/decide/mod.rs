@@ -9,6 +9,7 @@ mod facts;
 mod holds;
 pub mod host_policy;
 mod intake;
+mod lines;
 mod look;
 mod notify;
 mod people;

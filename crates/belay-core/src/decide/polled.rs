@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
 use super::notify::Pace;
-use super::{Answer, facts, holds, notify, reverts};
+use super::{Answer, facts, holds, lines, notify, reverts};
 use crate::host::lock::LockEvent;
 use crate::host::talk::{Event, Happened, HostStatus, Lock, Poll, Schedule};
 use crate::model::alert::Subject;
@@ -44,11 +44,13 @@ pub(super) fn polled(draft: &mut Draft<'_>, principal: &Principal, host: &HostId
         happened(draft, &mut touched, host, poll, event);
     }
     let ack = poll.events.iter().map(|event| event.number).max().unwrap_or(0).max(seen);
-    let status = clean(&poll.status);
+    let mut status = clean(&poll.status);
+    since_when(draft, known.map(|agent| &agent.status), &mut status);
     lock_news(draft, host, known.map(|agent| &agent.status), &status);
     for (hold, what) in touched.into_values() {
         draft.push(Fact::HoldSet { hold: Box::new(hold), actor: actor.clone(), what });
     }
+    lines::told(draft, host, poll);
     for result in &poll.results {
         reverts::result(draft, host, result);
     }
@@ -190,6 +192,16 @@ fn lock_news(draft: &mut Draft<'_>, host: &HostId, before: Option<&HostStatus>, 
         let actor = Actor(format!("host:{host}"));
         draft.note(NoteKind::Info, &actor, Some(host), format!("the lock that Belay did not write is gone from {host}"));
     }
+}
+
+/// A lock of somebody else that does not say since when it is there is as old as we know it to be.
+fn since_when(draft: &Draft<'_>, before: Option<&HostStatus>, now: &mut HostStatus) {
+    let Lock::Foreign { message, since } = &mut now.lock else { return };
+    let known = match before.map(|before| &before.lock) {
+        Some(Lock::Foreign { message: same, since }) if same == message => *since,
+        Some(_) | None => None,
+    };
+    *since = Some(since.or(known).unwrap_or(draft.now).min(draft.now));
 }
 
 /// Texts of a host are data: shortened, and without what a terminal would obey.

@@ -1,23 +1,27 @@
 //! What time alone brings about: holds that expire, pins that end, hosts that go stale, the breaker,
 //! reverts whose turn comes. Nothing of it is stored as a timer: it follows from (state, now).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
 use super::notify::Pace;
 use super::{Answer, Input, decide, holds, notify, reverts};
+use crate::host::talk::Lock;
 use crate::model::alert::Subject;
-use crate::model::gate::Gate;
+use crate::model::gate::{Enforce, Gate};
 use crate::model::hold::{ESCALATE, Hold, HoldEnd, Told, WARN_EARLY, WARN_LATE};
 use crate::model::ids::{ClassName, HostId};
+use crate::model::policy::ClassPolicy;
 use crate::model::principal::Actor;
 use crate::model::time::{Span, Timestamp};
-use crate::state::{Breaker, Fact, State};
+use crate::state::{Breaker, Census, Fact, State, Would};
 
 /// Refusals within this time are counted together.
 pub const BREAKER_INTERVAL: Span = Span::from_min(60);
 /// Fewer refused hosts than this are no reason to page.
 pub const BREAKER_MIN: u32 = 10;
+/// A class that has observed for so long is told of what enforcing would have come to.
+pub const OBSERVED: Span = Span::from_min(14 * 24 * 60);
 
 /// Whether there is anything to wake for.
 pub fn due(state: &State, now: Timestamp) -> bool {
@@ -34,6 +38,8 @@ pub(super) fn wake(draft: &mut Draft<'_>) -> Answer {
     for (class, after) in classes {
         stale(draft, &class, after);
     }
+    foreign(draft);
+    observed(draft);
     breaker(draft);
     reverts::advance(draft);
     Answer::Done
@@ -97,6 +103,46 @@ fn stale(draft: &mut Draft<'_>, class: &ClassName, after: Span) {
     let pace = if before.is_empty() || hosts.is_empty() { Pace::AtOnce } else { Pace::Gathered };
     draft.push(Fact::StaleSet { class: class.clone(), hosts });
     notify::tell_of(draft, &Subject::Stale(class.clone()), &[class], pace);
+}
+
+/// Hosts on which a lock of somebody else has stood for too long. It is never lifted by us.
+fn foreign(draft: &mut Draft<'_>) {
+    let mut found: BTreeMap<ClassName, BTreeSet<HostId>> =
+        draft.state.foreign.keys().map(|class| (class.clone(), BTreeSet::new())).collect();
+    for host in draft.state.hosts.values() {
+        let Some(Lock::Foreign { since: Some(since), .. }) = host.agent.as_ref().map(|agent| &agent.status.lock) else { continue };
+        if draft.state.policy.class(&host.class).foreign_lock.is_some_and(|after| draft.now.since(*since) > after) {
+            found.entry(host.class.clone()).or_default().insert(host.id.clone());
+        }
+    }
+    for (class, hosts) in found {
+        let before = draft.state.foreign.get(&class).cloned().unwrap_or_default();
+        if hosts == before {
+            continue;
+        }
+        let pace = if before.is_empty() || hosts.is_empty() { Pace::AtOnce } else { Pace::Gathered };
+        draft.push(Fact::ForeignSet { class: class.clone(), hosts });
+        notify::tell_of(draft, &Subject::Foreign(class.clone()), &[&class], pace);
+    }
+}
+
+/// A class that has observed for [`OBSERVED`] has shown what enforcing would have come to: people are
+/// told once, so that they can decide by their own fleet.
+fn observed(draft: &mut Draft<'_>) {
+    let declared = |class: &&ClassPolicy| class.enforce < Enforce::Rejected;
+    let observing = |name: &ClassName| draft.state.policy.classes.iter().filter(declared).any(|class| class.name == *name);
+    let long = |since: Timestamp| draft.now.since(since) >= OBSERVED;
+    let due = |(class, census): (&ClassName, &Census)| {
+        let would = draft.state.would.get(class).copied();
+        let since = would.map_or(census.since, |would| Some(would.since))?;
+        let would = would.unwrap_or(Would { since, ..Would::default() });
+        (would.told.is_none() && long(since) && observing(class)).then(|| (class.clone(), Would { told: Some(draft.now), ..would }))
+    };
+    let told: Vec<(ClassName, Would)> = draft.state.census.iter().filter_map(due).collect();
+    for (class, would) in told {
+        draft.push(Fact::WouldHaveRefused { class: class.clone(), would });
+        notify::tell_of(draft, &Subject::Observed(class.clone()), &[&class], Pace::AtOnce);
+    }
 }
 
 /// The catch must not become the outage: when many hosts are refused, people are told that Belay

@@ -1,7 +1,7 @@
 //! The alert of a Change: everything a stranger needs at 3 a.m., made from the state at the moment
 //! it is sent.
 
-use super::{change as words, hold};
+use super::{change as words, class, hold};
 use crate::decide::reverts;
 use crate::model::alert::{Alert, AlertPart, Subject};
 use crate::model::change::Change;
@@ -21,7 +21,9 @@ pub fn alert(state: &State, about: &Subject, now: Timestamp) -> Option<Alert> {
     match about {
         Subject::Change(id) => of_change(state, *id, now),
         Subject::Hold(id) => hold::alert(state, *id, now),
-        Subject::Stale(class) => hold::stale(state, class, now),
+        Subject::Stale(name) => class::stale(state, name, now),
+        Subject::Foreign(name) => class::foreign(state, name, now),
+        Subject::Observed(name) => class::observed(state, name, now),
         Subject::Glass(host) => hold::glass(state, host, now),
         Subject::Breaker => Some(hold::breaker(state, now)),
     }
@@ -34,6 +36,7 @@ fn of_change(state: &State, id: ChangeId, now: Timestamp) -> Option<Alert> {
         part("When", vec![words::times(change)]),
         part("Where", place(state, change)),
         part("Why", why(change)),
+        part("Logs", words::logs(change)),
         part("Against", against(change)),
         part("Missing", missing(change)),
         part("Context", context(state, change, now)),

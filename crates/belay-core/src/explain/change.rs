@@ -3,6 +3,7 @@
 use crate::model::change::Change;
 use crate::model::ids::HostId;
 use crate::model::item::ItemKey;
+use crate::model::log::Lines;
 use crate::model::report::Version;
 use crate::model::time::{Span, Timestamp};
 use crate::model::verdict::{Finding, Gap, Judge, Lack, Look, Numbers, Outcome, Says, Standing, Verdict};
@@ -104,6 +105,24 @@ pub fn number(value: f64) -> String {
 pub fn lack(lack: &Lack) -> String {
     let weight = if lack.must_have { "must-have" } else { "wanted" };
     format!("{} ({weight}): {} on {}", lack.signal, lack.why.words(), hosts(lack.hosts.iter()))
+}
+
+/// What changed hosts wrote to their logs since, a line a pattern: those that nobody else wrote first.
+pub fn logs(change: &Change) -> Vec<String> {
+    let mut told: Vec<&Lines> = change.logs.0.iter().filter(|lines| !lines.treated.is_empty()).collect();
+    // A host may write before its report tells that it changed: then it is no other any more.
+    let others = |lines: &Lines| lines.others.iter().filter(|host| !change.treated.contains_key(*host)).count();
+    told.sort_by_key(|lines| (others(lines), std::cmp::Reverse(lines.treated.len())));
+    let line = |lines: &Lines| {
+        let others = match others(lines) {
+            0 => "on no other host".to_owned(),
+            1 => "on 1 other host".to_owned(),
+            more => format!("on {more} other hosts"),
+        };
+        let (on, of) = (lines.treated.len(), change.treated.len());
+        format!("{}: \"{}\" on {on} of {of} changed hosts, {others}; first {}", lines.log, lines.text, lines.first)
+    };
+    told.into_iter().take(NAMED_MAX).map(line).collect()
 }
 
 /// Why a trial could not come to a verdict, and what to do about it.

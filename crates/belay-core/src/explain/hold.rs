@@ -1,4 +1,4 @@
-//! A hold in plain words, and the alerts about holds, stale hosts, a broken glass and the breaker.
+//! A hold in plain words, and the alerts about holds, a broken glass and the breaker.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,12 +6,12 @@ use super::alert::{part, titled};
 use super::change as words;
 use crate::decide::host_policy::order;
 use crate::decide::waiting_for;
-use crate::host::talk::{Lock, Schedule};
+
 use crate::model::alert::{Alert, Subject};
 use crate::model::gate::Gate;
 use crate::model::hold::{Hold, HoldState};
 use crate::model::host::Host;
-use crate::model::ids::{ClassName, HoldId, HostId};
+use crate::model::ids::{HoldId, HostId};
 use crate::model::time::Timestamp;
 use crate::state::State;
 
@@ -79,82 +79,6 @@ pub(super) fn alert(state: &State, id: HoldId, now: Timestamp) -> Option<Alert> 
         .collect(),
         link: state.policy.public_url.as_ref().map(|url| format!("{url}/holds/{id}")),
     })
-}
-
-/// The alert of hosts to which nothing was applied for too long. It carries what stands behind it: a
-/// hold, somebody's lock, a schedule that was switched off.
-pub(super) fn stale(state: &State, class: &ClassName, now: Timestamp) -> Option<Alert> {
-    let hosts = state.stale.get(class).cloned().unwrap_or_default();
-    let after = state.policy.class(class).stale?;
-    let known: Vec<&Host> = hosts.iter().filter_map(|host| state.hosts.get(host)).collect();
-    let of = state.census_of(class).hosts;
-    let firing = !known.is_empty();
-    let reasons = reasons(state, &known, now);
-    let held: BTreeSet<HoldId> = known.iter().flat_map(|host| state.holds_on(host)).map(|hold| hold.id).collect();
-    let behind = reasons.keys().next().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let title = if firing {
-        titled("stale", &format!("nothing was applied for {after} on {} of {of} hosts of class {class}{behind}", known.len()))
-    } else {
-        titled("resolved", &format!("configurations are applied again on all hosts of class {class}"))
-    };
-    let next = match held.iter().next() {
-        Some(hold) => vec!["do not re-enable it: ask the owner of the hold".to_owned(), format!("explain:  belay hold show {hold}")],
-        None => vec!["explain:  belay why HOST".to_owned()],
-    };
-    Some(Alert {
-        key: format!("belay/{}", Subject::Stale(class.clone())),
-        title,
-        status: if firing { "stale" } else { "resolved" },
-        firing,
-        parts: if firing {
-            let why = reasons.iter().map(|(reason, hosts)| format!("{}: {reason}", words::hosts(hosts.iter()))).collect();
-            let oldest = known.iter().filter_map(|host| host.last_applied).min();
-            let when = oldest.map(|at| format!("the longest for {}, since {at}", now.since(at)));
-            vec![
-                part("Where", vec![format!("{} of {of} hosts of class {class}: {}", known.len(), words::hosts(hosts.iter()))]),
-                part("When", when.into_iter().collect()),
-                part("Why", why),
-                part("Next", next),
-            ]
-        } else {
-            vec![]
-        },
-        link: None,
-    })
-}
-
-/// What stands behind hosts that nothing is applied to, with the hosts of each reason.
-fn reasons(state: &State, hosts: &[&Host], now: Timestamp) -> BTreeMap<String, BTreeSet<HostId>> {
-    let mut reasons: BTreeMap<String, BTreeSet<HostId>> = BTreeMap::new();
-    for host in hosts {
-        for reason in reasons_of(state, host, now) {
-            reasons.entry(reason).or_default().insert(host.id.clone());
-        }
-    }
-    reasons
-}
-
-fn reasons_of(state: &State, host: &Host, now: Timestamp) -> Vec<String> {
-    let mut reasons: Vec<String> = state.holds_on(host).map(|hold| order(hold).sentence(now)).collect();
-    if let Some(agent) = &host.agent {
-        if let Lock::Foreign { message, since } = &agent.status.lock {
-            let since = since.map(|since| format!(" since {since}")).unwrap_or_default();
-            reasons.push(format!("somebody's own lock stands there{since}: {message}"));
-        }
-        match &agent.status.schedule {
-            Schedule::SwitchedOff(entry) => reasons.push(format!("its schedule is switched off: {entry}")),
-            Schedule::Missing => reasons.push("nothing starts the tool on it".to_owned()),
-            Schedule::There(_) | Schedule::Unknown => {}
-        }
-        if let Some(asked) = agent.status.gate.as_ref().filter(|asked| asked.answer != Gate::Go) {
-            reasons.push(format!("the gate answered {}", asked.why));
-        }
-    }
-    if reasons.is_empty() {
-        let last = host.last_run.as_ref().map(|run| format!("its last run was {}", run.kind.word()));
-        reasons.push(last.unwrap_or_else(|| "no run is reported".to_owned()));
-    }
-    reasons
 }
 
 /// The alert of a broken glass.

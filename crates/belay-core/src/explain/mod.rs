@@ -2,6 +2,7 @@
 
 pub mod alert;
 pub mod change;
+mod class;
 pub mod gate;
 pub mod hold;
 pub mod why;

@@ -21,6 +21,7 @@ pub fn change(state: &State, id: ChangeId, now: Timestamp) -> Vec<String> {
     lines.extend(change.waves.as_ref().map(|waves| waves.words()));
     lines.push(words::times(change));
     lines.extend(words::findings(change).iter().map(|f| format!("{}: {}", f.says.word(), words::finding(f))));
+    lines.extend(words::logs(change).into_iter().map(|line| format!("log: {line}")));
     match words::lacks(change) {
         [] => lines.push("missing data: none".to_owned()),
         lacks => lines.extend(lacks.iter().map(|lack| format!("missing: {}", words::lack(lack)))),

@@ -6,6 +6,7 @@ use super::lock::LockEvent;
 use super::policy::Stand;
 use crate::model::gate::{Gate, HoldOrder};
 use crate::model::ids::{HoldId, Release, RevertId};
+use crate::model::log::Line;
 use crate::model::time::Timestamp;
 
 /// The most events kept while the server is away; older ones are left out and counted.
@@ -32,6 +33,8 @@ pub struct Poll {
     pub events: Vec<Event>,
     /// How reverts went that were asked of it.
     pub results: Vec<RevertResult>,
+    /// The newest line of each declared pattern that was matched within the last hour.
+    pub lines: Vec<Line>,
 }
 
 /// What stands on a host, as its agent last saw it.

@@ -45,6 +45,10 @@ pub enum Subject {
     Hold(HoldId),
     /// Hosts of a class to which nothing was applied for too long.
     Stale(ClassName),
+    /// Locks of somebody else that have stood on hosts of a class for long.
+    Foreign(ClassName),
+    /// A class has observed for long: what a stricter level of enforcement would have refused.
+    Observed(ClassName),
     /// The glass was broken on a host.
     Glass(HostId),
     /// Belay itself is stopping configuration management.
@@ -56,6 +60,8 @@ impl Subject {
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once(':') {
             Some(("stale", class)) => ClassName::parse(class).ok().map(Self::Stale),
+            Some(("foreign", class)) => ClassName::parse(class).ok().map(Self::Foreign),
+            Some(("observed", class)) => ClassName::parse(class).ok().map(Self::Observed),
             Some(("glass", host)) => HostId::parse(host).ok().map(Self::Glass),
             Some(_) => None,
             None if text == "breaker" => Some(Self::Breaker),
@@ -70,6 +76,8 @@ impl fmt::Display for Subject {
             Self::Change(id) => write!(f, "{id}"),
             Self::Hold(id) => write!(f, "{id}"),
             Self::Stale(class) => write!(f, "stale:{class}"),
+            Self::Foreign(class) => write!(f, "foreign:{class}"),
+            Self::Observed(class) => write!(f, "observed:{class}"),
             Self::Glass(host) => write!(f, "glass:{host}"),
             Self::Breaker => f.write_str("breaker"),
         }
@@ -110,7 +118,7 @@ pub struct Alert {
 /// A part of an alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlertPart {
-    /// Heading: `Change`, `When`, `Why`, `Missing`, `Context`, `Done`, `Next`.
+    /// Heading: `Change`, `When`, `Why`, `Logs`, `Missing`, `Context`, `Done`, `Next`.
     pub heading: &'static str,
     /// Lines, in plain words.
     pub lines: Vec<String>,

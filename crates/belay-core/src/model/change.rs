@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ids::{ChangeId, ClassName, Digest, Environment, HostId, Release, RunId};
 use super::item::{ENVIRONMENT_KIND, ItemKey, Items, RELEASE_KIND};
+use super::log::LogEvidence;
 use super::report::Version;
 use super::signal::Signal;
 use super::time::{Span, Timestamp};
@@ -44,6 +45,8 @@ pub struct Change {
     pub supersedes: Option<ChangeId>,
     /// The waves it comes in, where its class keeps waves.
     pub waves: Option<Waves>,
+    /// What its hosts wrote to their logs since, by declared patterns.
+    pub logs: LogEvidence,
 }
 
 /// The waves of a Change.

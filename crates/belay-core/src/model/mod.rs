@@ -8,6 +8,7 @@ pub mod hold;
 pub mod host;
 pub mod ids;
 pub mod item;
+pub mod log;
 pub mod policy;
 pub mod principal;
 pub mod report;

@@ -66,6 +66,9 @@ pub struct ClassPolicy {
     pub branches: Option<Branches>,
     /// People are told of hosts to which nothing was applied for this long; `None`: they are not.
     pub stale: Option<Span>,
+    /// People are told of a lock of somebody else that has stood on a host for this long; `None`:
+    /// they are not.
+    pub foreign_lock: Option<Span>,
 }
 
 /// How many hosts a wave reaches, counted from the first.
@@ -187,6 +190,7 @@ impl ClassPolicy {
             on_inconclusive: OnInconclusive::Next,
             branches: None,
             stale: None,
+            foreign_lock: Some(Span::from_min(24 * 60)),
         }
     }
 

@@ -1,13 +1,13 @@
 //! Applying facts. There is no policy here: a fact says in full what it does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::Fact;
 use super::{CHANGES_KEPT, ENDED_KEPT, Scope, State};
 use crate::model::alert::{Subject, Task};
 use crate::model::change::{Change, Treated};
 use crate::model::host::{Carried, Host, ITEMS_MAX, LastRun, RECENT_MAX, Seen, Trouble};
-use crate::model::ids::{ChangeId, HostId};
+use crate::model::ids::{ChangeId, ClassName, HostId};
 use crate::model::item::ItemKey;
 use crate::model::run::Run;
 use crate::model::time::Timestamp;
@@ -41,15 +41,16 @@ impl State {
             Fact::RunRecorded { run, .. } => self.apply_run(run),
             Fact::Quarantined { host, reason, .. } => self.trouble(host.as_ref(), at, reason),
             Fact::HoldSet { .. } | Fact::PinSet { .. } | Fact::HostTold { .. } | Fact::RevertSet { .. } => self.apply_to_catch(fact),
+            Fact::LineTold { change, host, treated, line } => {
+                if let Some(change) = self.changes.get_mut(change) {
+                    change.logs.add(host, *treated, line);
+                }
+            }
             Fact::WouldHaveRefused { class, would } => {
                 self.would.insert(class.clone(), *would);
             }
-            Fact::StaleSet { class, hosts } if hosts.is_empty() => {
-                self.stale.remove(class);
-            }
-            Fact::StaleSet { class, hosts } => {
-                self.stale.insert(class.clone(), hosts.clone());
-            }
+            Fact::StaleSet { class, hosts } => set_hosts(&mut self.stale, class, hosts),
+            Fact::ForeignSet { class, hosts } => set_hosts(&mut self.foreign, class, hosts),
             Fact::BreakerSet { breaker } => self.breaker = *breaker,
             Fact::IncarnationBegun { incarnation } => self.counters.incarnation = *incarnation,
             Fact::AlertedRestored { about, at } => {
@@ -242,6 +243,15 @@ impl State {
     }
 }
 
+/// The hosts of a class that something is so of; a class without any is left out.
+fn set_hosts(all: &mut BTreeMap<ClassName, BTreeSet<HostId>>, class: &ClassName, hosts: &BTreeSet<HostId>) {
+    if hosts.is_empty() {
+        all.remove(class);
+    } else {
+        all.insert(class.clone(), hosts.clone());
+    }
+}
+
 /// Whether a fact may alter the policy that some host is given.
 fn steers(fact: &Fact) -> bool {
     match fact {
@@ -267,8 +277,10 @@ fn steers(fact: &Fact) -> bool {
         | Fact::TokenIssued { .. }
         | Fact::TokenRevoked { .. }
         | Fact::HostTold { .. }
+        | Fact::LineTold { .. }
         | Fact::WouldHaveRefused { .. }
         | Fact::StaleSet { .. }
+        | Fact::ForeignSet { .. }
         | Fact::BreakerSet { .. }
         | Fact::AlertedRestored { .. }
         | Fact::Noted(_)

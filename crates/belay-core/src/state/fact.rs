@@ -12,6 +12,7 @@ use crate::model::hold::Hold;
 use crate::model::host::{Agent, Host};
 use crate::model::ids::{ChangeId, ClassName, Digest, EffectId, HostId, InboxId, Release};
 use crate::model::item::{ItemKey, Items, Mark};
+use crate::model::log::Line;
 use crate::model::policy::Policy;
 use crate::model::principal::{Actor, Token};
 use crate::model::revert::Revert;
@@ -234,7 +235,19 @@ pub enum Fact {
         /// What happened, in plain words.
         what: String,
     },
-    /// A run was applied that a stricter level of enforcement would have refused.
+    /// A host wrote to a log what is evidence about a Change.
+    LineTold {
+        /// The Change.
+        change: ChangeId,
+        /// The host.
+        host: HostId,
+        /// It is one of those that changed; else one they are compared with.
+        treated: bool,
+        /// The line, its times in server time.
+        line: Line,
+    },
+    /// A run was applied that a stricter level of enforcement would have refused, or people were told
+    /// of such runs.
     WouldHaveRefused {
         /// The class of its host.
         class: ClassName,
@@ -243,6 +256,13 @@ pub enum Fact {
     },
     /// Other hosts of a class than before have had nothing applied for too long.
     StaleSet {
+        /// The class.
+        class: ClassName,
+        /// The hosts; empty when it is over.
+        hosts: BTreeSet<HostId>,
+    },
+    /// Other hosts of a class than before have had somebody else's lock on them for too long.
+    ForeignSet {
         /// The class.
         class: ClassName,
         /// The hosts; empty when it is over.
@@ -310,8 +330,10 @@ impl Fact {
             Self::PinSet { .. } => "pin-set",
             Self::HostTold { .. } => "host-told",
             Self::RevertSet { .. } => "revert-set",
+            Self::LineTold { .. } => "line-told",
             Self::WouldHaveRefused { .. } => "would-have-refused",
             Self::StaleSet { .. } => "stale-set",
+            Self::ForeignSet { .. } => "foreign-set",
             Self::BreakerSet { .. } => "breaker-set",
             Self::IncarnationBegun { .. } => "incarnation-begun",
             Self::AlertedRestored { .. } => "alerted-restored",

@@ -54,6 +54,8 @@ pub struct State {
     pub would: BTreeMap<ClassName, Would>,
     /// Hosts to which nothing was applied for too long, by class.
     pub stale: BTreeMap<ClassName, BTreeSet<HostId>>,
+    /// Hosts on which a lock of somebody else has stood for long, by class.
+    pub foreign: BTreeMap<ClassName, BTreeSet<HostId>>,
     /// Belay itself is stopping configuration management.
     pub breaker: Option<Breaker>,
     /// Credentials.
@@ -69,12 +71,14 @@ pub const ENDED_KEPT: usize = 200;
 /// Runs of a class that went although a stricter level of enforcement would have refused them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Would {
-    /// When the first one was counted.
+    /// Since when they are counted.
     pub since: Timestamp,
     /// Whose environment did not belong to the release.
     pub release_match: u64,
     /// Whose content had been rejected.
     pub rejected: u64,
+    /// When people were told what it came to; none before.
+    pub told: Option<Timestamp>,
 }
 
 /// Belay itself is stopping configuration management.

@@ -45,6 +45,7 @@ impl State {
         facts.extend(self.reverts.values().map(revert));
         facts.extend(self.would.iter().map(would));
         facts.extend(self.stale.iter().map(|(class, hosts)| Fact::StaleSet { class: class.clone(), hosts: hosts.clone() }));
+        facts.extend(self.foreign.iter().map(|(class, hosts)| Fact::ForeignSet { class: class.clone(), hosts: hosts.clone() }));
         facts.extend(self.breaker.map(|breaker| Fact::BreakerSet { breaker: Some(breaker) }));
         let told = self.alerted.iter().filter(|(about, _)| !matches!(about, Subject::Change(_)));
         facts.extend(told.map(|(about, at)| Fact::AlertedRestored { about: about.clone(), at: *at }));

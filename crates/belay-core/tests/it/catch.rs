@@ -24,14 +24,14 @@ use belay_core::model::verdict::Outcome;
 use crate::holds::{id, person, poll, polls};
 use crate::lab::{FILE, Lab, class, content, flow, told};
 
-const A: &str = "141's text";
-const B: &str = "142's text";
+pub const A: &str = "141's text";
+pub const B: &str = "142's text";
 
 fn environment(name: &str) -> Environment {
     Environment::parse(name).unwrap()
 }
 
-fn configured(lab: &mut Lab, enforce: Enforce, mapped: bool) {
+pub fn configured(lab: &mut Lab, enforce: Enforce, mapped: bool) {
     let mut web = class("web");
     web.enforce = enforce;
     web.stale = Some(Span::from_min(65));
@@ -45,7 +45,7 @@ fn configured(lab: &mut Lab, enforce: Enforce, mapped: bool) {
 }
 
 /// Half of the class runs 142 with its files, accepted as c-1.
-fn half_on_142(enforce: Enforce, mapped: bool) -> Lab {
+pub fn half_on_142(enforce: Enforce, mapped: bool) -> Lab {
     let mut lab = Lab::new();
     configured(&mut lab, enforce, mapped);
     for host in ["web1", "web2", "web3", "web4"] {

@@ -218,6 +218,7 @@ impl History {
             holds: machine.policy.iter().flat_map(|policy| policy.holds.clone()).collect(),
             events: machine.events.clone(),
             results: vec![],
+            lines: vec![],
         };
         let answer = self.lab.tell(&Input::Polled { principal: Principal::Host(host.clone()), host: host.clone(), poll: Box::new(poll) });
         let Answer::Polled { ack } = answer else { panic!("{answer:?}") };

@@ -38,6 +38,7 @@ pub fn poll(lab: &Lab) -> Poll {
         holds: vec![],
         events: vec![],
         results: vec![],
+        lines: vec![],
     }
 }
 

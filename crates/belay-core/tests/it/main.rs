@@ -11,4 +11,5 @@ mod night;
 mod notify;
 mod snapshots;
 mod standstill;
+mod told;
 mod waves;

@@ -9,15 +9,17 @@ use belay_core::explain::gate::sentence;
 use belay_core::host::gate::Server;
 use belay_core::host::lock::LockEvent;
 use belay_core::host::policy::{RevertOrder, RevertWay};
+use belay_core::host::talk::Poll;
 use belay_core::model::gate::{Gate, Offered};
 use belay_core::model::ids::{Environment, HostId};
 use belay_core::model::item::Items;
+use belay_core::model::log::Line;
 use belay_core::model::time::Timestamp;
 use hyper::Method;
 
 use super::client::{As, Ask};
 use super::{LiveError, LiveFleet, now};
-use crate::fleet::host::Order;
+use crate::fleet::host::{Order, SimHost};
 use crate::machine::{Crash, Machine};
 use crate::testimony::content_of;
 
@@ -59,7 +61,8 @@ impl LiveFleet {
     async fn agent_polls(&self, host: &HostId) -> Result<(), LiveError> {
         let body = self.with(|stage| {
             let release = stage.fleet.hosts.get(host).and_then(|known| known.release.clone());
-            PollBody::of(host, &stage.machine(host).told(release, now()))
+            let lines = stage.fleet.hosts.get(host).and_then(|known| dropped(known, now())).into_iter().collect();
+            PollBody::of(host, &Poll { lines, ..stage.machine(host).told(release, now()) })
         });
         let path = "/api/v1/agent/poll".to_owned();
         let refused = |why: String| LiveError::Unreachable { path: path.clone(), why };
@@ -130,6 +133,20 @@ impl LiveFleet {
     pub fn locked(&self) -> usize {
         self.with(|stage| stage.machines.values().filter(|machine| machine.lock.is_some()).count())
     }
+}
+
+/// What the application writes to its log for each request while it can serve none, as the agent
+/// tells of it.
+fn dropped(host: &SimHost, now: Timestamp) -> Option<Line> {
+    let (since, _, condition) = host.timeline.backwards(now).next()?;
+    let release = host.release.as_ref().filter(|_| condition.health.flow == 0.0)?;
+    Some(Line {
+        log: "app".to_owned(),
+        pattern: "dropped".to_owned(),
+        since,
+        at: now,
+        text: format!("sitemonitor.conf: not a file of release {release}; request dropped"),
+    })
 }
 
 /// What the tool shows to whoever runs it while the lock stands.

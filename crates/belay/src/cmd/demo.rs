@@ -103,7 +103,7 @@ fn close(played: &Played, teller: &mut Teller) {
         format!("the new release, with its files     {}", word(&summary.good_change_verdict)),
         format!("old files on the new release        {}, {quick}", word(&summary.verdict)),
         format!("a change nobody could see           {}", word(&summary.missing_data_verdict)),
-        format!("the alert named file, environments and flow: {}", yes(summary.alert_names_cause)),
+        format!("the alert named file, environments, flow and log line: {}", yes(summary.alert_names_cause)),
         format!("a hand on the locks was known after  {}", seconds(&summary.hold_broken_seen_s)),
         format!("hosts it came to after the verdict   {}", summary.propagated_to),
         format!("taken back, and the flow is back     {}", yes(summary.reverted && summary.flow_restored)),

@@ -26,7 +26,7 @@ pub struct Summary {
     /// From the first sign of harm in the data (the start of the first step without flow on any host) to the verdict. The steps
     /// that the judge needs before it may call the flow stopped are part of it.
     pub seconds_from_evidence_to_verdict: Option<f64>,
-    /// The alert that was received names the file, the environments and the flow.
+    /// The alert that was received names the file, the environments, the flow and the line of the log.
     pub alert_names_cause: bool,
     /// The verdict on the good change.
     pub good_change_verdict: Option<String>,
@@ -139,7 +139,8 @@ fn is(outcome: &Option<String>, wanted: &str) -> bool {
     outcome.as_deref() == Some(wanted)
 }
 
-/// Whether a text names what came (every file), the switch of environment (from what to what) and what stopped.
+/// Whether a text names what came (every file), the switch of environment (from what to what), what stopped, and the line
+/// that is new in the logs of exactly these hosts.
 pub fn names_cause(view: &ChangeView, text: &str) -> bool {
     let files: Vec<&str> = view.items.iter().filter_map(|item| item.item.strip_prefix("File[")?.split(']').next()).collect();
     let switches: Vec<_> = view.items.iter().filter(|item| item.item == "environment").collect();
@@ -148,7 +149,9 @@ pub fn names_cause(view: &ChangeView, text: &str) -> bool {
         findings.iter().filter(|finding| finding.says == "harm").filter_map(|finding| finding.signal.as_deref()).collect();
     let known = !files.is_empty() && !switches.is_empty() && !stopped.is_empty();
     let switched = switches.iter().all(|item| text.contains(&item.old) && text.contains(&item.new) && !item.old.is_empty());
-    known && switched && files.iter().chain(&stopped).all(|part| text.contains(part))
+    // What only the changed hosts write to their log since.
+    let log = text.lines().any(|line| line.contains("sitemonitor.conf: not a file of release") && line.contains("on no other host"));
+    known && switched && log && files.iter().chain(&stopped).all(|part| text.contains(part))
 }
 
 /// How long it took to a verdict.
@@ -199,7 +202,8 @@ mod tests {
         view
     }
 
-    const TEXT: &str = "File[/etc/app/sitemonitor.conf] content; environment r142 -> production: requests stopped";
+    const TEXT: &str = "File[/etc/app/sitemonitor.conf] content; environment r142 -> production: requests stopped
+app: \"sitemonitor.conf: not a file of release 142\" on 7 of 7 changed hosts, on no other host; first 2026";
 
     fn alert(text: &str) -> Received {
         let details = Details { key: "belay/c-2".to_owned(), status: "rejected".to_owned() };
@@ -209,7 +213,7 @@ mod tests {
     #[test]
     fn an_alert_names_the_cause_when_file_environments_and_flow_stand_in_it() {
         assert!(names_cause(&bad(), TEXT));
-        for part in ["/etc/app/sitemonitor.conf", "r142", "production", "requests"] {
+        for part in ["/etc/app/sitemonitor.conf", "r142", "production", "requests", "on no other host", "not a file of release"] {
             assert!(!names_cause(&bad(), &TEXT.replace(part, "...")), "without {part}");
         }
         assert!(!names_cause(&samples::view("c-2", "rejected"), TEXT), "a Change without a switch has no such cause");

@@ -9,6 +9,7 @@ use belay_core::model::ids::{
     ChangeId, ClassName, Digest, EffectId, Environment, HoldId, HostId, InboxId, ReceiverName, Release, RevertId, RunId, SignalName,
     ToolName,
 };
+use belay_core::model::log::LogEvidence;
 use belay_core::model::policy::{Pattern, Policy};
 use belay_core::model::principal::Actor;
 use belay_core::model::time::{Span, Timestamp};
@@ -216,6 +217,25 @@ impl<K: Form + Ord, V: Form> Form for BTreeMap<K, V> {
             }
         }
         Ok(map)
+    }
+}
+
+/// It came later than the form: where it is left out there is none.
+impl Form for LogEvidence {
+    fn put<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        self.0.put(out)
+    }
+
+    fn take(value: Value) -> Result<Self, Fault> {
+        Vec::take(value).map(Self)
+    }
+
+    fn is_left_out(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn left_out() -> Option<Self> {
+        Some(Self::default())
     }
 }
 

@@ -25,7 +25,7 @@ form_struct! {
     BreakGlass { until, reason, by }
     Asked { at, answer, why }
     Revert { id, change, asked, by, reason, ways, hosts, hold, stopped }
-    Would { since, release_match, rejected }
+    Would { since, release_match, rejected, told }
     Breaker { since, refused, asked }
 }
 

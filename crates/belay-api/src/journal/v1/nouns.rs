@@ -5,6 +5,7 @@ use belay_core::model::change::{Change, Failure, ItemWords, Nearness, Peer, Trea
 use belay_core::model::evidence::Evidence;
 use belay_core::model::host::{Carried, Host, LastRun, Seen, Trouble};
 use belay_core::model::item::{ItemKey, Mark};
+use belay_core::model::log::{Line, Lines};
 use belay_core::model::principal::{Principal, Role, Token};
 use belay_core::model::report::{Event, EventOutcome, FailedResource, RunKind, Version};
 use belay_core::model::run::Run;
@@ -71,8 +72,10 @@ form_enum! {
 form_struct! {
     Change {
         id, class, release, version, environment, items, words, opened, renewed, treated, standing, look, verdict, after_rejection, supersedes,
-        waves,
+        waves, logs,
     }
+    Lines { log, pattern, first, text, treated, others }
+    Line { log, pattern, since, at, text }
     Waves { order, sizes, open, opened }
     ItemWords { old, new }
     Treated { onset, run, skewed, environment, failures, compile_error, left }
