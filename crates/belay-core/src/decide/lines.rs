@@ -14,7 +14,7 @@ use crate::state::Fact;
 /// The longest name of a log or a pattern that is taken.
 const NAME_MAX: usize = 64;
 /// A line this much before the change still counts as after it: the run and the clocks need time.
-const SLACK: Span = Span::from_s(5);
+const MARGIN: Span = Span::from_s(5);
 
 /// Takes what a host told of its logs.
 pub(super) fn told(draft: &mut Draft<'_>, host: &HostId, poll: &Poll) {
@@ -68,7 +68,7 @@ fn evidence(change: &Change, host: &HostId, line: &Line) -> Option<bool> {
     let known = change.logs.of(&line.log, &line.pattern);
     match change.treated.get(host) {
         Some(treated) => {
-            let new = line.since + SLACK >= treated.onset && treated.left.is_none_or(|left| line.since <= left);
+            let new = line.since + MARGIN >= treated.onset && treated.left.is_none_or(|left| line.since <= left);
             (new && known.is_none_or(|lines| !lines.treated.contains(host))).then_some(true)
         }
         None => (line.at >= change.began() && known.is_none_or(|lines| !lines.others.contains(host))).then_some(false),
