@@ -1,5 +1,6 @@
 //! `cargo xtask bench NAME`: one benchmark beside its peer, in one run.
 
+mod catalog;
 mod gate;
 
 use std::path::Path;

@@ -11,10 +11,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use serde_json::json;
 
+use super::catalog::{FILES, HOST, catalog, report};
 use crate::child;
 
-/// A real report of 200 changed resources: what its host is found to carry is adopted, and known to its gate.
-const REPORT: &str = "crates/belay-adapters/src/tools/puppet/fixtures/big200-all-changed.yaml";
 const CONFIG: &str = "[[class]]\nname = \"all\"\nhosts = [\"*\"]\nenforce = \"rejected\"\nenvironments = { \"142\" = \"production\" }\n";
 /// Runs of each process that are timed.
 const PROCESSES: usize = 200;
@@ -29,25 +28,31 @@ pub fn run(root: &Path) -> anyhow::Result<ExitCode> {
     ensure!(status.success(), "belay could not be built: {status}");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let bench = Bench { folder: tempfile::tempdir()?, programs: target.join("release"), port: free_port()? };
-    let host = bench.host(root)?;
+    bench.write("catalog.json", &catalog(""))?;
+    bench.write("report.yaml", &report())?;
     let mut server = bench.serve()?;
-    bench.belay(&["ingest", "--state", &bench.path("state"), &root.join(REPORT).display().to_string()])?;
-    let token = bench.belay(&["token", "add", "bench-host", "--host", &host, "--state", &bench.path("state")])?;
+    // What the host is found to carry is adopted, and known to its gate.
+    bench.belay(&["ingest", "--state", &bench.path("state"), &bench.path("report.yaml")])?;
+    let token = bench.belay(&["token", "add", "bench-host", "--host", HOST, "--state", &bench.path("state")])?;
     let viewer = bench.belay(&["token", "add", "bench", "--role", "viewer", "--state", &bench.path("state")])?;
     bench.write("token", &token)?;
     bench.write("release", "142\n")?;
-    bench.write("agent.toml", &bench.agent_toml(&host))?;
+    bench.write("agent.toml", &bench.agent_toml())?;
     let resident_kb = bench.agent()?;
-    let server_ms = at_the_server(bench.port, &host, viewer.trim())?;
+    let server_ms = at_the_server(bench.port, HOST, viewer.trim())?;
     stop(&mut server)?;
-    let enc = bench.processes(&["enc", &host])?;
+    let enc = bench.processes(&["enc", HOST])?;
     let gate = bench.processes(&["gate", "--environment", "production"])?;
+    bench.write("catalog.json", &catalog("one = more"))?;
+    let hook = bench.processes(&["gate", "--catalog", &bench.path("catalog.json")])?;
     println!("enc      p50 {:.2} ms, p99 {:.2} ms   ({PROCESSES} processes, the server gone)", enc.0, enc.1);
     println!("gate     p50 {:.2} ms, p99 {:.2} ms", gate.0, gate.1);
+    println!("hook     p50 {:.2} ms, p99 {:.2} ms   (a catalog of {FILES} files is read and weighed)", hook.0, hook.1);
     println!("server   p50 {:.2} ms, p99 {:.2} ms   ({:.0} questions a second answered)", server_ms.0, server_ms.1, server_ms.2);
     println!("agent    {resident_kb} KB resident while it waits");
     let ours = json!({
         "enc_p50_ms": round(enc.0), "enc_p99_ms": round(enc.1), "gate_p50_ms": round(gate.0), "gate_p99_ms": round(gate.1),
+        "gate_catalog_1000_p50_ms": round(hook.0), "gate_catalog_1000_p99_ms": round(hook.1),
         "server_gate_p50_ms": round(server_ms.0), "server_gate_p99_ms": round(server_ms.1), "server_gate_per_s": round(server_ms.2),
         "agent_idle_resident_kb": resident_kb,
     });
@@ -75,20 +80,16 @@ impl Bench {
         std::fs::write(&path, text).with_context(|| format!("write {}", path.display()))
     }
 
-    /// The host that the report is of.
-    fn host(&self, root: &Path) -> anyhow::Result<String> {
-        let text = std::fs::read_to_string(root.join(REPORT))?;
-        let host = text.lines().find_map(|line| line.strip_prefix("host: ")).context("the report names no host")?;
-        Ok(host.trim().to_owned())
-    }
-
-    fn agent_toml(&self, host: &str) -> String {
+    fn agent_toml(&self) -> String {
         format!(
-            "server = \"http://127.0.0.1:{}\"\ntoken_file = {:?}\nhost = {host:?}\nstate_dir = {:?}\nbanner = \"\"\nrelease = {{ file = {:?} }}\n",
+            "server = \"http://127.0.0.1:{}\"\ntoken_file = {:?}\nhost = {HOST:?}\nstate_dir = {:?}\nbanner = \"\"\nrelease = {{ file = {:?} }}\n\
+             [tool]\nname = \"puppet\"\nreport = {:?}\ncatalog = {:?}\n",
             self.port,
             self.path("token"),
             self.path("agent"),
-            self.path("release")
+            self.path("release"),
+            self.path("report.yaml"),
+            self.path("catalog.json")
         )
     }
 
@@ -123,7 +124,8 @@ impl Bench {
     fn agent(&self) -> anyhow::Result<u64> {
         let mut child = self.agent_command().arg("run").spawn().context("start belay-agent")?;
         let policy = self.folder.path().join("agent/policy.json");
-        let fetched = until("the agent has a policy", || policy.is_file());
+        let applied = self.folder.path().join("agent/applied.json");
+        let fetched = until("the agent has a policy and knows what was applied", || policy.is_file() && applied.is_file());
         // It goes on to wait for news: what it takes then is what it takes all day.
         std::thread::sleep(Duration::from_secs(3));
         let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();

@@ -136,7 +136,7 @@ const BEGINNINGS: [(&str, usize); 22] = [
 ];
 
 /// The shortest of these tokens, in bytes.
-const TOKEN_MIN: usize = 15;
+pub(super) const TOKEN_MIN: usize = 15;
 
 /// Beginnings of password hashes in the form of crypt(5).
 const CRYPTS: [&str; 9] = ["$1$", "$5$", "$6$", "$y$", "$2a$", "$2b$", "$2y$", "$argon2", "$gy$"];
@@ -286,6 +286,10 @@ fn tokens(text: &str, found: &mut Vec<Range<usize>>) {
         let end = bytes[at..].iter().position(|b| !is_part(b)).map_or(bytes.len(), |length| at + length);
         let fresh = (at..end).filter(|i| *i == at || !bytes[i - 1].is_ascii_alphanumeric()).take_while(|i| i + TOKEN_MIN <= end);
         for start in fresh {
+            // Most words are none by their first letter.
+            if !matches!(bytes[start], b'A' | b'g' | b'x' | b's' | b'r' | b'h' | b'n' | b'd' | b'e') {
+                continue;
+            }
             let word = &text[start..end];
             if BEGINNINGS.iter().any(|(beginning, least)| word.starts_with(beginning) && word.len() >= beginning.len() + least) {
                 found.push(start..end);

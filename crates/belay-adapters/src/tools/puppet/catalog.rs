@@ -10,7 +10,7 @@ mod desired;
 use std::collections::{BTreeMap, BTreeSet};
 
 use belay_core::model::ids::{Environment, HostId};
-use belay_core::model::item::Items;
+use belay_core::model::item::{Content, ItemKey};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -89,7 +89,8 @@ pub(super) fn read(bytes: &[u8], host: &HostId) -> Result<OfferedCatalog, Unread
     if !catalog.name.eq_ignore_ascii_case(host.as_str()) {
         return Err(unreadable(0, &format!("it is the catalog of {}, not of {host}", catalog.name)));
     }
-    let mut reader = Reader { masks: Masks::of(&catalog.name, &[]), metadata: &catalog.metadata, out: OfferedCatalog::default() };
+    let masks = Masks::of(&catalog.name, &[]);
+    let mut reader = Reader { masks, metadata: &catalog.metadata, items: Vec::new(), perhaps: Vec::new(), opaque: 0, break_glass: None };
     for resource in &catalog.resources {
         reader.resource(resource);
     }
@@ -97,7 +98,11 @@ pub(super) fn read(bytes: &[u8], host: &HostId) -> Result<OfferedCatalog, Unread
         environment: catalog.environment.as_deref().and_then(|name| Environment::parse(name).ok()),
         version: version(&catalog.version),
         uuid: catalog.catalog_uuid.map(|uuid| clean(&uuid, 100)),
-        ..reader.out
+        // Of what is there twice, the last counts.
+        items: reader.items.into_iter().collect(),
+        perhaps: reader.perhaps.into_iter().collect(),
+        opaque: reader.opaque,
+        break_glass: reader.break_glass,
     })
 }
 
@@ -116,58 +121,65 @@ fn version(version: &Value) -> Option<String> {
 struct Reader<'a> {
     masks: Masks,
     metadata: &'a BTreeMap<String, Metadata>,
-    out: OfferedCatalog,
+    items: Vec<(ItemKey, Content)>,
+    perhaps: Vec<(ItemKey, Content)>,
+    opaque: u32,
+    break_glass: Option<String>,
 }
 
 impl Reader<'_> {
     fn resource(&mut self, resource: &Resource) {
         if resource.kind == "Notify" && resource.title == BREAK_GLASS {
             let reason = resource.get("message").and_then(Value::as_str).map(|text| clean(text, TEXT_MAX));
-            self.out.break_glass = Some(reason.filter(|text| !text.is_empty()).unwrap_or_else(|| "no reason that can be read".to_owned()));
+            self.break_glass = Some(reason.filter(|text| !text.is_empty()).unwrap_or_else(|| "no reason that can be read".to_owned()));
         }
         // A resource that is only rehearsed is not applied, whatever kind of run it is.
         if !resource.sets_something() || resource.get("noop") == Some(&Value::Bool(true)) {
             return;
         }
         if OPAQUE.contains(&resource.kind.as_str()) {
-            self.out.opaque += 1;
+            self.opaque += 1;
             return;
         }
+        let named = items::Named::of(&resource.kind, &resource.title, &self.masks);
         match desired::of(resource, self.source(resource)) {
             Some(found) => {
                 for (parameter, desired) in found {
-                    self.put(resource, parameter, desired, |out| &mut out.items);
+                    let item = self.item(&named, parameter, desired);
+                    self.items.extend(item);
                 }
             }
-            None => self.unknown_type(resource),
+            None => self.unknown_type(resource, &named),
         }
     }
 
     /// Attributes of a type that is not known here: which are properties only its code says.
-    fn unknown_type(&mut self, resource: &Resource) {
+    fn unknown_type(&mut self, resource: &Resource, named: &items::Named) {
         let given = resource.parameters.iter().filter(|(name, _)| !META.contains(&name.as_str()) && !META_OLD.contains(&name.as_str()));
         for (name, _) in given {
             match resource.desired(name) {
                 // Nearly every type has it, and it is a property wherever it is.
-                desired if name == "ensure" => self.put(resource, name, desired, |out| &mut out.items),
-                desired => self.put(resource, name, desired, |out| &mut out.perhaps),
+                desired if name == "ensure" => {
+                    let item = self.item(named, name, desired);
+                    self.items.extend(item);
+                }
+                desired => {
+                    let item = self.item(named, name, desired);
+                    self.perhaps.extend(item);
+                }
             }
         }
     }
 
-    fn put(&mut self, resource: &Resource, parameter: &str, desired: Desired, set: impl Fn(&mut OfferedCatalog) -> &mut Items) {
+    /// The item of a parameter; what cannot be told is counted.
+    fn item(&mut self, named: &items::Named, parameter: &str, desired: Desired) -> Option<(ItemKey, Content)> {
         let content = match desired {
-            Desired::Nothing => return,
+            Desired::Nothing => return None,
             Desired::Opaque => None,
             Desired::Text(text) => items::content(parameter, &text, &self.masks),
         };
-        match content {
-            Some(content) => {
-                let key = items::key(&resource.kind, &resource.title, parameter, &self.masks);
-                set(&mut self.out).insert(key, content);
-            }
-            None => self.out.opaque += 1,
-        }
+        self.opaque += u32::from(content.is_none());
+        Some((named.key(parameter), content?))
     }
 
     /// The checksum of what lies behind the `source` of a file, where the catalog says it.

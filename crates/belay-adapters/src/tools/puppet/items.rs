@@ -5,6 +5,9 @@
 //! [`key`] names an item, [`content`] hashes what is desired. The content of a file is always the
 //! digest of the text `{sha256}HEX`, which both a report and a catalog can give.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use belay_core::model::ids::Digest;
@@ -24,13 +27,37 @@ const CONTENT: &str = "content";
 /// The item of a resource's parameter. Whatever is peculiar to the host is masked in the title,
 /// and secrets are taken out of it: titles of commands hold both.
 pub fn key(kind: &str, title: &str, parameter: &str, masks: &Masks) -> ItemKey {
-    let title = masks.apply(title);
-    let title = redact::inert(&redact::secrets(&title)).into_owned();
-    let title = match title.len() > TITLE_MAX {
-        true => format!("{}... ({})", &title[..title.floor_char_boundary(TITLE_MAX)], Digest::of(title.as_bytes())),
-        false => title,
-    };
-    ItemKey::new(&clean(kind, 200), &title, &clean(parameter, 200))
+    Named::of(kind, title, masks).key(parameter)
+}
+
+/// A resource as its items name it: what they have in common, made once. A catalog of a thousand
+/// resources has some thousands of items, and a run waits for them.
+pub(super) struct Named {
+    kind: Arc<str>,
+    title: Arc<str>,
+}
+
+impl Named {
+    pub(super) fn of(kind: &str, title: &str, masks: &Masks) -> Self {
+        let title = masks.apply(title);
+        let title = redact::secrets(&title);
+        let title = redact::inert(&title);
+        let title = match title.len() > TITLE_MAX {
+            true => format!("{}... ({})", &title[..title.floor_char_boundary(TITLE_MAX)], Digest::of(title.as_bytes())).into(),
+            false => Arc::from(&*title),
+        };
+        Self { kind: word(kind), title }
+    }
+
+    pub(super) fn key(&self, parameter: &str) -> ItemKey {
+        ItemKey { kind: Arc::clone(&self.kind), title: Arc::clone(&self.title), parameter: word(parameter) }
+    }
+}
+
+/// A name, cleaned. Short ones of letters alone, as nearly all are, hold nothing to be cleaned.
+fn word(name: &str) -> Arc<str> {
+    let plain = name.len() < redact::TOKEN_MIN && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    if plain { name.into() } else { clean(name, 200).into() }
 }
 
 /// The content of a desired value: its digest after masking. `None` (opaque) when the value, or
@@ -40,7 +67,7 @@ pub fn content(parameter: &str, desired: &str, masks: &Masks) -> Option<Content>
     let opaque = is_redacted(desired)
         || redact::names_a_secret(parameter)
         || ["{mtime}", "{ctime}", "{none}"].iter().any(|sign| desired.starts_with(sign))
-        || redact::secrets(desired) != desired;
+        || matches!(redact::secrets(desired), Cow::Owned(clean) if clean != desired);
     (!opaque).then(|| Digest::of(masks.apply(desired).as_bytes()))
 }
 
