@@ -12,7 +12,7 @@ use belay_core::host::gate::{Server, gate_by};
 use belay_core::host::policy::{HostPolicy, Stand};
 use belay_core::host::talk::{Asked, Happened, Poll};
 use belay_core::model::gate::{Enforce, Gate, GateAnswer, HoldOrder, Why};
-use belay_core::model::ids::{Environment, HostId, Release};
+use belay_core::model::ids::{Environment, Release};
 use belay_core::model::time::{Span, Timestamp};
 
 use crate::bound::Bound;
@@ -39,8 +39,6 @@ pub const UNREACHABLE: u8 = 12;
 /// What is asked.
 #[derive(Clone, Debug, Default)]
 pub struct Question {
-    /// About which host; this one where none is named.
-    pub host: Option<HostId>,
     /// The run is a rehearsal.
     pub noop: bool,
     /// The environment it will take, where that is known.
@@ -79,7 +77,6 @@ struct Case<'a> {
     config: &'a Config,
     kept: &'a Kept,
     bound: &'a Bound,
-    host: HostId,
     release: Option<Release>,
     glass: Option<String>,
     /// What is offered, as far as it could be told without a policy.
@@ -90,20 +87,14 @@ struct Case<'a> {
 /// Asks the gate.
 pub fn ask(config: &Config, kept: &Kept, bound: &Bound, question: &Question) -> Answered {
     let now = clock::now();
-    let host = question.host.clone().unwrap_or_else(|| config.host.clone());
     let mut notes = Vec::new();
-    let own = host == config.host;
-    let release = match own.then(|| look::release(config, kept, RELEASE_LIMIT)) {
-        Some(Ok(release)) => release,
-        Some(Err(why)) => {
-            notes.push(format!("the release cannot be read, the server's word counts: {why:#}"));
-            None
-        }
-        None => None,
-    };
-    let glass = kept.glass(now).filter(|_| own).map(|glass| glass.reason);
-    let offer = offer::of(bound, question, &host, &mut notes);
-    let case = Case { config, kept, bound, host, release, glass, offer, now };
+    let release = look::release(config, kept, RELEASE_LIMIT).unwrap_or_else(|why| {
+        notes.push(format!("the release cannot be read, the server's word counts: {why:#}"));
+        None
+    });
+    let glass = kept.glass(now).map(|glass| glass.reason);
+    let offer = offer::of(bound, question, &config.host, &mut notes);
+    let case = Case { config, kept, bound, release, glass, offer, now };
     let mut answered = case.answer(&mut notes);
     answered.notes = notes;
     answered
@@ -111,7 +102,7 @@ pub fn ask(config: &Config, kept: &Kept, bound: &Bound, question: &Question) -> 
 
 impl Case<'_> {
     fn answer(&self, notes: &mut Vec<String>) -> Answered {
-        let last = self.kept.last_good(&self.config.host, &self.host);
+        let last = self.kept.last_good(&self.config.host, &self.config.host);
         let server = self.kept.server();
         match last {
             LastGood::Never => never(),
@@ -136,7 +127,7 @@ impl Case<'_> {
 
     /// After the server has answered.
     fn again(&self, server: Server, notes: &mut Vec<String>) -> Answered {
-        match self.kept.last_good(&self.config.host, &self.host) {
+        match self.kept.last_good(&self.config.host, &self.config.host) {
             LastGood::Good(held) => {
                 let policy = self.fought_for(held.into_effective());
                 self.answered(self.weigh(&policy, Server::Fresh), &policy, Server::Fresh)
@@ -150,7 +141,7 @@ impl Case<'_> {
 
     /// Holds whose lock was removed twice by hand are not fought for, here no more than there.
     fn fought_for(&self, policy: HostPolicy) -> HostPolicy {
-        if policy.holds.is_empty() || self.host != self.config.host {
+        if policy.holds.is_empty() {
             return policy;
         }
         policy.without_holds(&self.kept.notes(self.now).memory.yielded)
@@ -212,7 +203,7 @@ impl Case<'_> {
 
     /// Asks the server for a fresh policy; says whether it gave one.
     fn asked_server(&self, have: Option<Stand>, holds: &[HoldOrder], notes: &mut Vec<String>) -> bool {
-        let Some(server) = self.config.server.as_ref().filter(|_| self.host == self.config.host) else { return false };
+        let Some(server) = &self.config.server else { return false };
         let asked = (|| -> Result<(), String> {
             let status = look::status(self.kept, self.bound, self.bound.schedule(), self.now);
             let poll = Poll {
@@ -227,11 +218,11 @@ impl Case<'_> {
                 results: Vec::new(),
                 lines: Vec::new(),
             };
-            let body = belay_api::agent::PollBody::of(&self.host, &poll);
+            let body = belay_api::agent::PollBody::of(&self.config.host, &poll);
             let client = Client::open(server).map_err(|why| format!("{why:#}"))?;
             let reply = client.poll(&body, SERVER_LIMIT).map_err(|failed| failed.text)?;
             let guard = self.kept.guard().map_err(|why| format!("{why:#}"))?;
-            self.kept.take(&guard, &self.host, &reply, false).map_err(|why| format!("{why:#}"))?;
+            self.kept.take(&guard, &self.config.host, &reply, false).map_err(|why| format!("{why:#}"))?;
             Ok(())
         })();
         if let Err(why) = &asked {

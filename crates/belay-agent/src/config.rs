@@ -32,6 +32,8 @@ pub const PATTERN_BYTES_MAX: usize = 1024;
 pub struct Config {
     /// The server; without one the host goes by the policy it has.
     pub server: Option<ServerConfig>,
+    /// The server as it is asked for the policies of other hosts, where this one classifies them.
+    pub relay: Option<ServerConfig>,
     /// The host's name.
     pub host: HostId,
     /// Where the agent keeps what has to survive.

@@ -5,10 +5,12 @@
 //! - `ship`: sends the spool, in order.
 //! - `work`: rehearsals and reverts, one at a time.
 //! - `scrape`, `count`, `send`: samples, where some are declared.
+//! - `relay`: the policies of other hosts, where this one classifies them.
 
 mod bell;
 mod count;
 mod recent;
+mod relay;
 mod samples;
 mod scrape;
 mod ship;
@@ -95,6 +97,9 @@ pub fn run(config: Config) -> Result<()> {
         say("no server is configured: reports are kept, holds stand, nothing is told");
     }
     threads.push(started("work", &shared, work::run)?);
+    if shared.config.relay.is_some() {
+        threads.push(started("relay", &shared, relay::run)?);
+    }
     threads.extend(samples::start(&shared)?);
     watch.run();
     for thread in threads {

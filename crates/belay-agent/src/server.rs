@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use belay_api::agent::{PollAnswer, PollBody, Reply};
+use belay_api::agent::{PoliciesAnswer, PoliciesAsk, PollAnswer, PollBody, Relayed, Reply};
 
 use crate::config::ServerConfig;
 use crate::durable;
@@ -71,6 +71,18 @@ impl Client {
         let answer: PollAnswer = serde_json::from_slice(&bytes)
             .map_err(|error| Failed::of(format!("{} answered what is no answer to a poll: {error}", self.url)))?;
         answer.reply().map_err(|error| Failed::of(format!("{}: {}: {}", self.url, error.pointer, error.detail)))
+    }
+
+    /// Asks for the policies of the hosts that the secret speaks for.
+    ///
+    /// # Errors
+    /// As [`Self::poll`].
+    pub fn policies(&self, ask: &PoliciesAsk, limit: Duration) -> Result<Relayed, Failed> {
+        let json = serde_json::to_vec(ask).map_err(|error| Failed::of(error.to_string()))?;
+        let bytes = self.post("/api/v1/agent/policies", &[("content-type", "application/json")], &json, limit, POLICY_MAX)?;
+        let answer: PoliciesAnswer = serde_json::from_slice(&bytes)
+            .map_err(|error| Failed::of(format!("{} answered what is no list of policies: {error}", self.url)))?;
+        answer.relayed().map_err(|error| Failed::of(format!("{}: {}: {}", self.url, error.pointer, error.detail)))
     }
 
     /// Sends a report of a tool.

@@ -17,7 +17,7 @@ use belay_agent::kept::Kept;
 use belay_agent::lock::inert;
 use belay_agent::words::GLASS;
 use belay_core::model::gate::Gate;
-use belay_core::model::ids::{Environment, HostId};
+use belay_core::model::ids::Environment;
 use clap::Args;
 
 use super::Output;
@@ -31,9 +31,6 @@ const NOT_STARTED: u8 = 126;
 /// Arguments of `gate`.
 #[derive(Args)]
 pub struct GateArgs {
-    /// The host it is about; this one where none is named.
-    #[arg(long)]
-    host: Option<String>,
     /// The run is a rehearsal.
     #[arg(long)]
     noop: bool,
@@ -88,10 +85,9 @@ pub fn exec(config: &Path, args: &ExecArgs) -> ExitCode {
 }
 
 fn question(args: &GateArgs) -> Result<Question> {
-    let host = args.host.as_deref().map(HostId::parse).transpose().map_err(|bad| anyhow::anyhow!("--host: {bad}"))?;
     let environment = args.environment.as_deref().map(Environment::parse).transpose();
     let environment = environment.map_err(|bad| anyhow::anyhow!("--environment: {bad}"))?;
-    Ok(Question { host, noop: args.noop, environment, catalog: args.catalog.clone(), argv: Vec::new() })
+    Ok(Question { noop: args.noop, environment, catalog: args.catalog.clone(), argv: Vec::new() })
 }
 
 /// The answer; when there is none in time, the process ends by itself, and says so.
@@ -125,9 +121,7 @@ fn answer(config: &Path, question: &Question) -> Result<Answered> {
     let kept = Kept::new(&config.state_dir);
     let bound = Bound::new(&config.tool, &config.host)?;
     let answered = ask(&config, &kept, &bound, question);
-    if question.host.as_ref().is_none_or(|host| *host == config.host) {
-        remember(&kept, &answered, clock::now());
-    }
+    remember(&kept, &answered, clock::now());
     Ok(answered)
 }
 

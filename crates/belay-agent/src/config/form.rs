@@ -21,6 +21,7 @@ pub(super) struct Form {
     pub log: Vec<LogForm>,
     pub revert: RevertForm,
     pub enc: EncForm,
+    pub relay: Option<RelayForm>,
 }
 
 #[derive(Deserialize)]
@@ -82,4 +83,10 @@ pub(super) struct RevertForm {
 pub(super) struct EncForm {
     pub wrap: Option<Vec<String>>,
     pub environments: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RelayForm {
+    pub token_file: PathBuf,
 }

@@ -38,6 +38,7 @@ fn config(form: Form, host: Option<&str>) -> Result<Config> {
     let host = HostId::parse(&host).map_err(|bad| anyhow!("host = {host:?}: {bad}"))?;
     let server = form.server.as_deref().map(|url| server(url, form.token_file.clone(), form.ca.clone())).transpose()?;
     ensure!(server.is_some() || form.token_file.is_none(), "token_file without server: say which server it is for, or remove it");
+    let relay = form.relay.as_ref().map(|relay| self::relay(server.as_ref(), &relay.token_file)).transpose()?;
     if let Some(facts) = &form.facts {
         check_facts(facts)?;
     }
@@ -48,6 +49,7 @@ fn config(form: Form, host: Option<&str>) -> Result<Config> {
     ensure!(names.len() == logs.len(), "two [[log]] have one name: their counts would be one");
     Ok(Config {
         server,
+        relay,
         host,
         state_dir: whole("state_dir", form.state_dir)?.unwrap_or_else(|| STATE_DIR.into()),
         banner: match form.banner.as_deref() {
@@ -80,6 +82,17 @@ fn server(url: &str, token_file: Option<PathBuf>, ca: Option<PathBuf>) -> Result
         "server = {url:?}: https needs `ca`, the file with the certificate that the server's chains to"
     );
     Ok(ServerConfig { url: url.to_owned(), token_file, ca })
+}
+
+/// The same server, with the credential that speaks for other hosts.
+fn relay(server: Option<&ServerConfig>, token_file: &Path) -> Result<ServerConfig> {
+    let server = server.context("[relay] without server: say which server is to be asked for the other hosts")?;
+    let token_file = whole("relay.token_file", Some(token_file.to_owned()))?.unwrap_or_default();
+    ensure!(
+        token_file != server.token_file,
+        "relay.token_file is this host's own token_file: a relay needs a credential that speaks for other hosts (belay token add NAME --relay 'web*')"
+    );
+    Ok(ServerConfig { token_file, ..server.clone() })
 }
 
 fn check_url(key: &str, url: &str) -> Result<()> {

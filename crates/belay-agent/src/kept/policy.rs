@@ -182,14 +182,25 @@ impl Kept {
         Ok(if news == News::All { Taken::New } else { Taken::Same })
     }
 
-    /// Keeps the policy of another host that this one answers for.
+    /// Keeps the policies of other hosts that this one classifies: those that say something new and
+    /// are not older than what is kept. Says how many.
     ///
     /// # Errors
-    /// It cannot be written.
-    pub fn keep_of_other(&self, _: &Guard, policy: &HostPolicy) -> Result<()> {
-        let path = self.policy_path(Some(&policy.host));
+    /// One cannot be written; those before it are.
+    pub fn keep_of_others(&self, policies: &[HostPolicy]) -> Result<usize> {
         durable::folder(&self.path("policies"), 0o755)?;
-        durable::write(&path, &bytes_of(&Held { policy: policy.clone(), orphans: Vec::new() })?, 0o644, Sync::Yes)
+        let mut written = 0;
+        for policy in policies {
+            let path = self.policy_path(Some(&policy.host));
+            let new = Held { policy: policy.clone(), orphans: Vec::new() };
+            let known = durable::read(&path, POLICY_MAX).ok().flatten().and_then(|bytes| parse(&bytes).ok());
+            let is_new = known.is_none_or(|known| known.policy.yields_to(policy) && news(&known, &new) == News::All);
+            if is_new {
+                durable::write(&path, &bytes_of(&new)?, 0o644, Sync::No)?;
+                written += 1;
+            }
+        }
+        Ok(written)
     }
 }
 

@@ -1,11 +1,12 @@
 //! `belay-agent enc HOST`: the environment from the last policy, and never a failure of its own.
 
-use belay_core::host::policy::Pin;
+use belay_core::host::policy::{HostPolicy, Pin};
 use belay_core::model::gate::Enforce;
 use belay_core::model::ids::{Environment, HostId, Release};
 use belay_core::model::time::Timestamp;
 
 use crate::lab::{HOST, Lab, policy, write_program};
+use crate::server::Server;
 
 fn enc(lab: &Lab, host: &str) -> String {
     let output = lab.agent(&["enc", host]);
@@ -39,14 +40,33 @@ fn the_release_that_is_read_now_decides_while_the_server_is_away() {
     }
 }
 
+fn of(host: &str, seq: u64) -> HostPolicy {
+    HostPolicy { host: HostId::parse(host).unwrap(), ..policy(seq, Enforce::Off) }
+}
+
 #[test]
-fn a_host_that_answers_for_others_has_their_policies() {
-    let lab = Lab::new(None, "");
-    let mut other = policy(1, Enforce::Off);
-    other.host = HostId::parse("db01.example.com").unwrap();
-    let kept = lab.kept();
-    kept.keep_of_other(&kept.guard().unwrap(), &other).unwrap();
+fn a_relay_fetches_the_policies_of_the_hosts_it_classifies_and_answers_without_the_server() {
+    let server = Server::start(Some(policy(1, Enforce::Off)));
+    server.alter(|known| known.relayed = (1..=5).map(|nth| of(&format!("db0{nth}.example.com"), 1)).collect());
+    let lab = Lab::new(Some(&server.address), "[relay]\ntoken_file = \"DIR/relay\"\n");
+    std::fs::write(lab.path("relay"), "relays\n").unwrap();
+    let daemon = lab.daemon();
+    crate::server::until("all pages", || (1..=5).all(|nth| lab.path(&format!("state/policies/db0{nth}.example.com.json")).is_file()));
     assert_eq!(enc(&lab, "DB01.example.com"), "---\nenvironment: r142\n");
+    let written = || std::fs::metadata(lab.path("state/policies/db02.example.com.json")).unwrap().modified().unwrap();
+    let before = written();
+    server.alter(|known| {
+        known.relayed = (1..=2).map(|nth| of(&format!("db0{nth}.example.com"), 2)).collect();
+        known.relayed[0].pin = Some(pinned("r142_0123abc"));
+    });
+    crate::server::until("the pin", || enc(&lab, "db01.example.com").contains("r142_0123abc"));
+    assert_eq!(before, written(), "a policy that says the same is not written again");
+    assert_eq!(enc(&lab, "db05.example.com"), "---\nenvironment: r142\n", "a host that is not mentioned keeps its answer");
+    server.alter(|known| known.relayed = vec![of("db01.example.com", 1)]);
+    server.until("another question", |known| known.asks.iter().filter(|ask| ask.after.is_none()).count() > 3);
+    assert!(enc(&lab, "db01.example.com").contains("r142_0123abc"), "an older policy takes no newer one's place");
+    drop((daemon, server));
+    assert!(enc(&lab, "db01.example.com").contains("r142_0123abc"), "the server is away");
     std::fs::write(lab.path("state/policies/db01.example.com.json"), "{").unwrap();
     assert_eq!(enc(&lab, "db01.example.com"), "--- {}\n");
 }

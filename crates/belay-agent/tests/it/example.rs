@@ -12,5 +12,5 @@ fn the_example_of_the_readme_is_valid_and_every_key_in_it_is_known() {
     // What is commented out is right too, once it is not.
     let all: String = example.lines().map(|line| format!("{}\n", line.strip_prefix("#= ").unwrap_or(line))).collect();
     let config = parse("README.md", &all, None).unwrap();
-    assert!(config.enc.wrap.is_some() && config.tool.name.is_some() && config.tool.restart.is_some());
+    assert!(config.enc.wrap.is_some() && config.relay.is_some() && config.tool.name.is_some() && config.tool.restart.is_some());
 }

@@ -143,9 +143,7 @@ fn a_class_that_only_observed_is_not_stopped_by_a_damaged_file() {
 #[test]
 fn whatever_is_wrong_the_code_is_one_that_timers_understand() {
     let lab = Lab::new(Some(NOBODY), "");
-    for args in [&["gate", "--host", "a/b"][..], &["gate", "--environment", "a b"]] {
-        assert_eq!(lab.says(args).0, 12);
-    }
+    assert_eq!(lab.says(&["gate", "--environment", "a b"]).0, 12);
     std::fs::write(lab.path("agent.toml"), "servre = 1\n").unwrap();
     let (code, said) = lab.says(&["gate"]);
     assert!(code == 12 && said.contains("unknown field `servre`") && said.contains("break-glass"), "{said}");

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use belay_api::agent::{PollAnswer, PollBody};
-use belay_core::host::policy::HostPolicy;
+use belay_api::agent::{PROTOCOL, PoliciesAnswer, PoliciesAsk, PollAnswer, PollBody};
+use belay_core::host::policy::{HostPolicy, Stand};
 
 /// How long something is waited for before a test fails.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -22,6 +22,10 @@ pub struct Known {
     pub polls: Vec<PollBody>,
     /// Reports that were sent, in order, with the status they got.
     pub reports: Vec<(u16, Vec<u8>)>,
+    /// The policies it gives to a relay, two a page.
+    pub relayed: Vec<HostPolicy>,
+    /// What a relay asked.
+    pub asks: Vec<PoliciesAsk>,
     /// Bodies of samples.
     pub writes: Vec<Vec<u8>>,
     /// The statuses that the next reports get; 200 after them.
@@ -129,8 +133,12 @@ fn request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
 
 fn answer(head: &str, body: Vec<u8>, known: &Mutex<Known>) -> (u16, String) {
     let mut known = known.lock().unwrap();
-    assert!(head.contains("authorization: bearer secret"), "{head}");
     let path = head.split(' ').nth(1).unwrap();
+    if path.ends_with("/agent/policies") {
+        assert!(head.contains("authorization: bearer relays"), "{head}");
+        return (200, relayed(&mut known, &body));
+    }
+    assert!(head.contains("authorization: bearer secret"), "{head}");
     if path.ends_with("/agent/poll") {
         let poll: PollBody = serde_json::from_slice(&body).unwrap();
         poll.poll().unwrap();
@@ -153,4 +161,22 @@ fn answer(head: &str, body: Vec<u8>, known: &Mutex<Known>) -> (u16, String) {
         return (204, String::new());
     }
     (404, format!("{{\"detail\":\"no {path}\"}}"))
+}
+
+fn relayed(known: &mut Known, body: &[u8]) -> String {
+    let ask: PoliciesAsk = serde_json::from_slice(body).unwrap();
+    let rest = known.relayed.iter().filter(|policy| ask.after.as_deref().is_none_or(|after| policy.host.as_str() > after));
+    let page: Vec<&HostPolicy> = rest.take(2).collect();
+    let stand = known.relayed.first().map_or(Stand::default(), |policy| policy.stand);
+    let same = ask.after.is_none() && ask.have.map(Into::into) == Some(stand);
+    let answer = PoliciesAnswer {
+        protocol: PROTOCOL,
+        stand: stand.into(),
+        same,
+        policies: page.iter().filter(|_| !same).map(|policy| (*policy).into()).collect(),
+        next: page.last().filter(|_| page.len() == 2 && !same).map(|last| last.host.to_string()),
+        wait_ms: 10,
+    };
+    known.asks.push(ask);
+    serde_json::to_string(&answer).unwrap()
 }

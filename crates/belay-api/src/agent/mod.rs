@@ -11,12 +11,14 @@ mod happened;
 mod hold;
 mod policy;
 mod poll;
+mod relay;
 
 pub use answer::{PollAnswer, Reply};
 pub use happened::{EventBody, HappenedBody, LineBody, LockBody, ResultBody};
 pub use hold::HoldBody;
 pub use policy::{ContentBody, ItemBody, PinBody, PolicyBody, RevertBody, StandBody, StateWord, WayBody};
 pub use poll::{AskedBody, GlassBody, PollBody, ScheduleBody, StatusBody};
+pub use relay::{PAGE_MAX, PoliciesAnswer, PoliciesAsk, Relayed};
 
 pub use belay_core::host::policy::PROTOCOL;
 use thiserror::Error;

@@ -2,6 +2,7 @@
 //! them, from the state at once.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use super::waves;
 use crate::host::classify::{Classified, classify};
@@ -13,6 +14,7 @@ use crate::model::host::Host;
 use crate::model::ids::HostId;
 use crate::model::item::{Content, ItemKey, Mark};
 use crate::model::policy::ClassPolicy;
+use crate::model::principal::Principal;
 use crate::model::revert::Progress;
 use crate::model::time::{Span, Timestamp};
 use crate::state::{Scope, State};
@@ -42,6 +44,36 @@ pub fn host_policy(state: &State, id: &HostId, now: Timestamp) -> Option<HostPol
         poll_after: POLL_AFTER,
         environments: class.environments,
     })
+}
+
+/// The policies of the hosts a principal speaks for, by name, after this one, at most `most`: as far as
+/// a relay needs them to classify. What only a host's own agent acts on is left out: items, holds,
+/// reverts, rehearsals, and with them any say of the gate.
+pub fn relayed(state: &State, principal: &Principal, after: Option<&HostId>, most: usize, now: Timestamp) -> Vec<HostPolicy> {
+    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+    let hosts = state.hosts.range::<HostId, _>((from, Bound::Unbounded)).map(|(_, host)| host);
+    let thin = |host: &Host| {
+        let class = state.policy.class(&host.class);
+        HostPolicy {
+            host: host.id.clone(),
+            stand: stand(state),
+            issued: now,
+            class: host.class.clone(),
+            release: host.release.clone(),
+            enforce: Enforce::Off,
+            max_closed: class.max_closed,
+            holds: Vec::new(),
+            items: BTreeMap::new(),
+            pin: pin(host, now),
+            wave_open: false,
+            wave: waves::environment(state, host, &class),
+            rehearse: false,
+            reverts: Vec::new(),
+            poll_after: POLL_AFTER,
+            environments: class.environments,
+        }
+    };
+    hosts.filter(|host| principal.speaks_for(&host.id)).take(most).map(thin).collect()
 }
 
 /// Where in its history a state stands, for its hosts: at the last fact that may have altered the

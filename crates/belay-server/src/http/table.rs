@@ -86,6 +86,8 @@ fn holding() -> Vec<Route> {
         get("/api/v1/reverts/{id}", "one_revert", "A revert with how far each host is.").gives(catch::one_revert),
         post("/api/v1/reverts/{id}/stop", "stop_revert", May::Operator, "Stops a revert where it is.").takes(catch::stop_revert),
         get("/api/v1/gate/{host}", "gate", "What the gate would answer for a host now.").query(&catch::GATE).gives(catch::ask_gate),
+        post("/api/v1/agent/policies", "policies", May::Reporter, "What a relay needs to classify the hosts it speaks for.")
+            .takes(catch::policies),
         post("/api/v1/agent/poll", "poll", May::Reporter, "A host tells what stands there, and gets its policy.").takes(catch::poll),
     ]
 }

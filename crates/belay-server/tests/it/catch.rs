@@ -115,6 +115,39 @@ async fn a_poll_that_waits_is_answered_when_there_is_news() {
 }
 
 #[tokio::test]
+async fn a_relay_is_given_what_it_needs_to_classify_the_hosts_it_speaks_for_and_no_more() {
+    let world = configured().await;
+    world.send("POST", "/api/v1/holds", &world.admin, &[], place()).await;
+    let ask = |body: Value| body.to_string();
+    let all = world.send("POST", "/api/v1/agent/policies", &world.relay, &[], ask(json!({"protocol": 1}))).await.json();
+    let hosts: Vec<&str> = all["policies"].as_array().unwrap().iter().map(|policy| policy["host"].as_str().unwrap()).collect();
+    assert_eq!(hosts, ["web01", "web02", "web03"]);
+    let one = &all["policies"][0];
+    assert_eq!(one["environments"]["142"], "r142");
+    assert_eq!((one["release"].as_str(), one["enforce"].as_str(), one["wave_open"].as_bool()), (Some("142"), Some("off"), Some(false)));
+    assert!(["holds", "items", "reverts"].iter().all(|part| one[part].as_array().is_none_or(Vec::is_empty)), "{one}");
+    let same = ask(json!({"protocol": 1, "have": all["stand"]}));
+    let again = world.send("POST", "/api/v1/agent/policies", &world.relay, &[], same).await.json();
+    assert_eq!((again["same"].as_bool(), again["policies"].as_array().map(Vec::len)), (Some(true), Some(0)), "{again}");
+    let rest = ask(json!({"protocol": 1, "after": "web02"}));
+    let rest = world.send("POST", "/api/v1/agent/policies", &world.relay, &[], rest).await.json();
+    assert_eq!((rest["policies"][0]["host"].as_str(), rest["policies"].as_array().map(Vec::len)), (Some("web03"), Some(1)));
+    let narrow = world.token("narrow", "relay", "*02").await;
+    let few = world.send("POST", "/api/v1/agent/policies", &narrow, &[], ask(json!({"protocol": 1}))).await.json();
+    assert_eq!((few["policies"][0]["host"].as_str(), few["policies"].as_array().map(Vec::len)), (Some("web02"), Some(1)));
+    let web01 = world.token("web01", "host", "web01").await;
+    let own = world.send("POST", "/api/v1/agent/policies", &web01, &[], ask(json!({"protocol": 1}))).await.json();
+    assert_eq!((own["policies"][0]["host"].as_str(), own["policies"].as_array().map(Vec::len)), (Some("web01"), Some(1)));
+    let viewer = world.token("eve", "role", "viewer").await;
+    assert_eq!(world.send("POST", "/api/v1/agent/policies", &viewer, &[], ask(json!({"protocol": 1}))).await.status, 403);
+    assert_eq!(world.send("POST", "/api/v1/agent/policies", &world.relay, &[], ask(json!({"protocol": 99}))).await.status, 400);
+    assert_eq!(
+        world.send("POST", "/api/v1/agent/policies", &world.relay, &[], ask(json!({"protocol": 1, "after": "a/b"}))).await.status,
+        400
+    );
+}
+
+#[tokio::test]
 async fn the_gate_and_the_classifier_answer_and_a_pin_ends_by_itself() {
     let world = configured().await;
     let gate = world.see("/api/v1/gate/web01?environment=production").await;

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use axum::http::header;
-use belay_api::agent::{PollAnswer, PollBody};
+use belay_api::agent::{PAGE_MAX, PoliciesAnswer, PoliciesAsk, PollAnswer, PollBody};
 use belay_api::http::{
     CountView, GateView, HoldAltered, HoldPlaced, HoldRow, HoldView, Page, PinPlaced, PinRow, PlanView, RevertBody, RevertView,
 };
-use belay_core::decide::host_policy::{gate, host_policy, stand};
+use belay_core::decide::host_policy::{gate, host_policy, relayed, stand};
 use belay_core::decide::{Answer, HoldEdit, Input, reverts};
 use belay_core::model::gate::Offered;
 use belay_core::model::ids::{Environment, HoldId, HostId, RevertId};
@@ -207,6 +207,30 @@ pub(in crate::http) async fn poll(call: Call, body: PollBody) -> Result<Reply<Po
     let answer = PollAnswer::of(&policy, have, ack);
     let wait_ms = if call.app.polls.room() { i64::try_from(WAIT_MAX.as_millis()).unwrap_or(0) } else { 0 };
     Ok(PollAnswer { results, wait_ms, ..answer }.into())
+}
+
+/// The policies of the hosts that a relay speaks for, as far as it needs them to classify.
+pub(in crate::http) async fn policies(call: Call, ask: PoliciesAsk) -> Result<Reply<PoliciesAnswer>, Refusal> {
+    belay_api::agent::speaks(ask.protocol).map_err(|why| Refusal::new(axum::http::StatusCode::BAD_REQUEST, why.code(), why.to_string()))?;
+    let principal = call.principal()?;
+    let after = ask.after.as_deref().map(HostId::parse).transpose().map_err(|bad| Refusal::bad_request(format!("after: {bad}")))?;
+    let have: Option<belay_core::host::policy::Stand> = ask.have.map(Into::into);
+    let wait = Duration::from_millis(u64::try_from(ask.wait_ms).unwrap_or(0)).min(WAIT_MAX);
+    call.app.polls.wait(&call.app.drive, have, wait).await;
+    let now = call.app.drive.now();
+    let (stand, policies, next) = call.app.drive.read(|state| {
+        let stand = stand(state);
+        if have == Some(stand) && after.is_none() {
+            return (stand, None, None);
+        }
+        let policies = relayed(state, &principal, after.as_ref(), PAGE_MAX, now);
+        let next = policies.last().filter(|_| policies.len() == PAGE_MAX).map(|last| last.host.to_string());
+        (stand, Some(policies), next)
+    });
+    let wait_ms = if call.app.polls.room() { i64::try_from(WAIT_MAX.as_millis()).unwrap_or(0) } else { 0 };
+    let same = policies.is_none();
+    let policies = policies.iter().flatten().map(Into::into).collect();
+    Ok(PoliciesAnswer { protocol: belay_api::agent::PROTOCOL, stand: stand.into(), same, policies, next, wait_ms }.into())
 }
 
 /// Polls that are kept back: so many, and no more.
