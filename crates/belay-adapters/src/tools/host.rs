@@ -67,6 +67,10 @@ pub trait HostTool: Sync {
     /// what kind of run it is part of, and has to look at its parents).
     fn is_noop(&self, argv: &[String]) -> bool;
 
+    /// Whether a command line is limited, for certain, to what installs and configures Belay itself:
+    /// an upgrade of Belay must not wait for its own gate.
+    fn is_own(&self, argv: &[String]) -> bool;
+
     /// The environment that a command line names.
     fn environment_of(&self, argv: &[String]) -> Option<Environment>;
 

@@ -6,6 +6,7 @@ use belay_adapters::tools::host::OfferedCatalog;
 use belay_core::host::policy::HostPolicy;
 use belay_core::model::gate::{Known, Offered};
 use belay_core::model::ids::{Environment, HostId};
+use belay_core::model::item::Items;
 
 use super::Question;
 use crate::bound::Bound;
@@ -20,6 +21,8 @@ const ANCESTORS_MAX: usize = 8;
 /// What the run would apply.
 pub(super) struct Offer {
     pub noop: bool,
+    /// The run is limited to what installs and configures Belay itself.
+    own: bool,
     environment: Option<Environment>,
     catalog: Option<OfferedCatalog>,
 }
@@ -30,17 +33,18 @@ pub(super) fn of(bound: &Bound, question: &Question, host: &HostId, notes: &mut 
     let above = if question.argv.is_empty() { ancestors() } else { Vec::new() };
     let argv = &question.argv;
     let noop = question.noop || bound.tool.is_noop(argv) || above.iter().any(|process| bound.tool.is_noop(&process.argv));
+    let own = bound.tool.is_own(argv) || above.iter().any(|process| bound.tool.is_own(&process.argv));
     let environment = question.environment.clone().or_else(|| bound.tool.environment_of(argv));
     let path = question.catalog.clone().or_else(|| bound.tool.catalog_of(argv)).or_else(|| asked_by_a_run(bound, &above));
     // A rehearsal does not replace the catalog: the one that lies there is another run's.
-    let catalog = path.filter(|_| !noop).and_then(|path| match read(bound, &path, host) {
+    let catalog = path.filter(|_| !noop && !own).and_then(|path| match read(bound, &path, host) {
         Ok(catalog) => Some(catalog),
         Err(why) => {
             notes.push(format!("it is not known what would be applied: {why}"));
             None
         }
     });
-    Offer { noop, environment, catalog }
+    Offer { noop, own, environment, catalog }
 }
 
 fn read(bound: &Bound, path: &std::path::Path, host: &HostId) -> Result<OfferedCatalog, String> {
@@ -67,6 +71,10 @@ impl Offer {
     pub fn by(&self, policy: &HostPolicy, kept: &Kept) -> Offered {
         if self.noop {
             return Offered { noop: true, ..Offered::default() };
+        }
+        if self.own {
+            // An upgrade of Belay does not wait for its own gate; a hold stands all the same.
+            return Offered { delta: Some(Items::new()), ..Offered::default() };
         }
         let Some(catalog) = &self.catalog else {
             return Offered { environment: self.environment.clone(), ..Offered::default() };

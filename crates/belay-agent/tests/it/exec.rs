@@ -38,3 +38,20 @@ fn the_environment_of_the_command_line_counts() {
     assert_eq!(lab.says(&["exec", "--", &program, "agent", "-t", "--environment", "production"]).0, 11);
     assert_eq!(lab.says(&["exec", "--", &program, "agent", "-t", "--environment", "r142"]).0, 3);
 }
+
+#[test]
+fn an_upgrade_of_belay_does_not_wait_for_its_own_gate_and_a_hold_stands_all_the_same() {
+    let lab = Lab::new(None, "");
+    lab.keep(&policy(1, Enforce::ReleaseMatch));
+    lab.program("");
+    let program = lab.path("tool/puppet").display().to_string();
+    std::fs::copy(lab.path("tool/program"), &program).unwrap();
+    let run = |tags: &str| lab.says(&["exec", "--", &program, "agent", "-t", "--environment", "production", "--tags", tags]);
+    assert_eq!(run("belay,app").0, 11, "not with anything else beside it");
+    assert_eq!(run("belay").0, 0);
+    let mut held = policy(2, Enforce::ReleaseMatch);
+    held.holds.push(hold(3));
+    lab.keep(&held);
+    assert_eq!(run("belay").0, 10);
+    assert_eq!(lab.argv().len(), 1);
+}

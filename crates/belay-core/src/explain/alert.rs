@@ -8,6 +8,7 @@ use crate::model::change::Change;
 use crate::model::gate::Enforce;
 use crate::model::ids::{ChangeId, HostId};
 use crate::model::item::{ItemKey, Mark, REVERT_KIND};
+use crate::model::report::RunKind;
 use crate::model::revert::{Progress, Revert};
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Finding, Outcome, Says, Standing};
@@ -139,6 +140,7 @@ fn context(state: &State, change: &Change, now: Timestamp) -> Vec<String> {
         lines.push(format!("{} is on trial in the same class since {} ({})", other.id, now.since(other.began()), words::what(other)));
     }
     lines.extend(broken_holds(state, change));
+    lines.extend(cached(state, change));
     let failing = change.treated.keys().filter_map(|host| state.hosts.get(host)).filter(|host| host.trouble.is_some()).count();
     if failing > 0 {
         lines.push(format!("{failing} of its hosts sent a report that could not be read"));
@@ -186,6 +188,19 @@ pub(super) fn revert(state: &State, revert: &Revert) -> String {
         None => line.push_str("; its own trial begins with the first host that is back"),
     }
     line
+}
+
+/// Hosts to which the tool applied the catalog it had kept, because it got no other: old content under
+/// a new run.
+fn cached(state: &State, change: &Change) -> Option<String> {
+    let last = |host: &HostId| match state.hosts.get(host)?.last_run.as_ref().map(|run| &run.kind) {
+        Some(RunKind::CachedCatalog(why)) => Some((host.clone(), why.clone())),
+        Some(_) | None => None,
+    };
+    let found: Vec<(HostId, String)> = change.treated.keys().filter_map(last).collect();
+    let (_, why) = found.first()?;
+    let hosts: Vec<&HostId> = found.iter().map(|(host, _)| host).collect();
+    Some(format!("the tool applied an old catalog that it had kept on {}: {why}", words::hosts(hosts.into_iter())))
 }
 
 /// Holds that were broken by hand on the hosts of a Change.

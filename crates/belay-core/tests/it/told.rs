@@ -5,12 +5,15 @@ use belay_core::decide::wake::{self, OBSERVED};
 use belay_core::decide::{Answer, Input};
 use belay_core::explain::alert::alert;
 use belay_core::host::talk::{HostStatus, Lock, Poll};
+use belay_core::judge::judge;
 use belay_core::model::alert::{Alert, Subject};
+use belay_core::model::evidence::Evidence;
 use belay_core::model::gate::Enforce;
 use belay_core::model::ids::ChangeId;
 use belay_core::model::log::{HOSTS_MAX, Line, PATTERNS_MAX};
+use belay_core::model::report::RunKind;
 use belay_core::model::time::{Span, Timestamp};
-use belay_core::model::verdict::Outcome;
+use belay_core::model::verdict::{Outcome, Standing};
 use belay_core::state::{Fact, State};
 
 use crate::catch::{A, B, configured, half_on_142};
@@ -221,4 +224,27 @@ fn a_class_of_which_nothing_would_have_been_refused_is_told_of_as_well_and_one_t
             assert!(alert.title.contains("would have refused nothing"), "{}", alert.title);
         }
     }
+}
+
+#[test]
+fn an_old_catalog_on_a_new_release_is_rejected_and_the_alert_says_that_it_was_a_cached_one() {
+    let mut lab = half_on_142(Enforce::Off, true);
+    for host in ["web1", "web2"] {
+        let kind = RunKind::CachedCatalog("could not compile: Error 500 on SERVER".into());
+        lab.report(told(host, "production").file(FILE, A).version("v1").kind(kind));
+    }
+    let trial = belay_core::decide::trial::trial_of(&lab.state, ChangeId(2)).unwrap();
+    let nothing = Evidence { at: lab.now, windows: std::collections::BTreeMap::new() };
+    let look = judge(&trial, &nothing);
+    assert_eq!(look.standing, Standing::Final(Outcome::Rejected), "{look:#?}");
+    lab.look(2, look.standing, look.findings, look.lacks);
+    let told_of = alert(&lab.state, &Subject::Change(ChangeId(2)), lab.now).unwrap();
+    assert!(told_of.title.contains("environment production does not belong to release 142"), "{}", told_of.title);
+    let expected = "the tool applied an old catalog that it had kept on web1, web2: could not compile: Error 500 on SERVER";
+    assert!(text(&told_of).contains(expected), "{}", text(&told_of));
+    let runs = lab
+        .journal
+        .iter()
+        .filter(|(_, fact)| matches!(fact, Fact::RunRecorded { run, .. } if matches!(run.kind, RunKind::CachedCatalog(_))));
+    assert_eq!(runs.count(), 2, "a kind of run of its own");
 }

@@ -103,6 +103,21 @@ mod tests {
     }
 
     #[test]
+    fn only_a_run_of_nothing_but_belay_is_its_own() {
+        use crate::tools::host::HostTool as _;
+        let own = |line: &str| crate::tools::puppet::Puppet.is_own(&words(line));
+        assert!(own("puppet agent -t --tags belay") && own("puppet agent --onetime --tags=belay"));
+        for no in [
+            "puppet agent -t",
+            "puppet agent -t --tags belay,app",
+            "puppet agent -t --tags app --tags",
+            "puppet agent --tags belay --tags app",
+        ] {
+            assert!(!own(no), "{no}");
+        }
+    }
+
+    #[test]
     fn environment_and_catalog_are_read_in_both_ways_of_writing() {
         let value = |line: &str, name: &str| Line::of(&words(line)).and_then(|line| line.value(name).map(str::to_owned));
         assert_eq!(value("puppet agent --environment r142 --noop", "environment").as_deref(), Some("r142"));

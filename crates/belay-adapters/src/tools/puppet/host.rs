@@ -90,6 +90,10 @@ impl HostTool for Puppet {
         argv::Line::of(argv).is_some_and(|line| line.is_noop())
     }
 
+    fn is_own(&self, argv: &[String]) -> bool {
+        argv::Line::of(argv).is_some_and(|line| line.value("tags") == Some(super::OWN_TAG))
+    }
+
     fn environment_of(&self, argv: &[String]) -> Option<Environment> {
         Environment::parse(argv::Line::of(argv)?.value("environment")?).ok()
     }

@@ -41,6 +41,10 @@ use belay_core::model::report::{Decoded, Unreadable};
 /// The tool's name.
 pub const NAME: &str = "puppet";
 
+/// The tag of what installs and configures Belay itself: Puppet gives it to everything in a class or
+/// module of this name.
+pub const OWN_TAG: &str = "belay";
+
 /// Puppet 4 to 8, by its reports of format 4 to 12.
 #[derive(Clone, Copy, Debug)]
 pub struct Puppet;
