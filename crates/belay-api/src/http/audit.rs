@@ -1,5 +1,6 @@
 //! The audit, the outbox and the quarantine.
 
+use belay_core::explain::gate as explain;
 use belay_core::model::alert::{Effect, Task};
 use belay_core::model::ids::HostId;
 use belay_core::model::time::Timestamp;
@@ -166,6 +167,10 @@ fn line(fact: &Fact) -> Option<Line> {
             };
             Some(Line { host: Some(host.clone()), ..Line::info(actor, text) })
         }
+        Fact::ClosedSet { class, closed } => Some(match closed {
+            Some(closed) => Line::info("belay", format!("class {class} is closed: {}", explain::closed(closed))),
+            None => Line::info("belay", format!("class {class} is open for what is new")),
+        }),
         Fact::BreakerSet { breaker } => Some(match breaker {
             Some(breaker) => {
                 let text = format!(

@@ -46,6 +46,7 @@ kinds!(
     RevertSet,
     WouldHaveRefused,
     StaleSet,
+    ClosedSet,
     BreakerSet,
     IncarnationBegun,
     AlertedRestored,

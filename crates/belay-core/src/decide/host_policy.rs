@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::waves;
+use super::{closed, waves};
 use crate::host::classify::{Classified, classify};
 use crate::host::gate::{self, Rules, Server};
 use crate::host::policy::{HostPolicy, Pin, RevertOrder, Stand};
+use crate::model::closed::Closed;
 use crate::model::gate::{Enforce, GateAnswer, HoldOrder, Known, Offered};
 use crate::model::hold::{Hold, HoldState};
 use crate::model::host::Host;
@@ -35,8 +36,9 @@ pub fn host_policy(state: &State, id: &HostId, now: Timestamp) -> Option<HostPol
         holds: orders(state, host),
         items: items(state, host, &class),
         pin: pin(host, now),
-        wave_open: waves::is_open(state, host, &class),
-        wave: waves::environment(state, host, &class),
+        wave_open: waves::is_open(state, host, &class, now),
+        closed: closed::ahead(state, host, &class, now),
+        wave: waves::environment(state, host, &class, now),
         rehearse: state.holds_on(host).any(|hold| hold.state(now) == HoldState::Waiting && !hold.would_change.contains_key(id)),
         reverts: reverts(state, id),
         poll_after: POLL_AFTER,
@@ -63,18 +65,25 @@ pub(super) fn gate_at(state: &State, host: &Host, class: &ClassPolicy, enforce: 
     let given_up = |hold: &&Hold| hold.broken.get(&host.id).is_some_and(|broken| !broken.put_back);
     let holds: Vec<HoldOrder> = state.holds_on(host).filter(|hold| !given_up(hold)).map(order).collect();
     let glass = host.agent.as_ref().and_then(|agent| agent.status.break_glass.as_ref()).filter(|glass| now < glass.until);
+    let closed = closed::for_host(state, host, class, now);
     let rules = Rules {
         enforce,
         holds: &holds,
         release: host.release.as_ref(),
         environments: &class.environments,
-        wave_open: waves::is_open(state, host, class),
+        wave_open: waves::is_open(state, host, class, now),
+        closed: closed.as_ref(),
         max_closed: class.max_closed,
         server: Server::Fresh,
         break_glass: glass.map(|glass| glass.reason.as_str()),
     };
     let scope = Scope { class: host.class.clone(), release: host.release.clone() };
     gate::gate(&rules, &|key: &ItemKey, content: &Content| known(state, &scope, key, content), offered, now)
+}
+
+/// Why content that is not accepted reaches no host of a class anew; `None` when the class is open.
+pub fn closed_now(state: &State, class: &ClassPolicy, now: Timestamp) -> Option<Closed> {
+    closed::of_class(state, class, now)
 }
 
 /// Which environment a host gets, by all that the server knows; none when the host is not known.

@@ -50,6 +50,12 @@ impl State {
             Fact::StaleSet { class, hosts } => {
                 self.stale.insert(class.clone(), hosts.clone());
             }
+            Fact::ClosedSet { class, closed: None } => {
+                self.closed.remove(class);
+            }
+            Fact::ClosedSet { class, closed: Some(closed) } => {
+                self.closed.insert(class.clone(), closed.clone());
+            }
             Fact::BreakerSet { breaker } => self.breaker = *breaker,
             Fact::IncarnationBegun { incarnation } => self.counters.incarnation = *incarnation,
             Fact::AlertedRestored { about, at } => {
@@ -250,6 +256,7 @@ fn steers(fact: &Fact) -> bool {
         | Fact::ItemsMarked { .. }
         | Fact::ChangeOpened { .. }
         | Fact::WaveOpened { .. }
+        | Fact::ClosedSet { .. }
         | Fact::Decided { .. }
         | Fact::HoldSet { .. }
         | Fact::PinSet { .. }

@@ -88,6 +88,7 @@ form_facts! {
     "revert-set" => RevertSet { revert, actor, what },
     "would-have-refused" => WouldHaveRefused { class, would },
     "stale-set" => StaleSet { class, hosts },
+    "closed-set" => ClosedSet { class, closed },
     "breaker-set" => BreakerSet { breaker },
     "incarnation-begun" => IncarnationBegun { incarnation },
     "alerted-restored" => AlertedRestored { about, at },
