@@ -49,7 +49,7 @@ pub struct PolicyBody {
     /// not closed.
     #[serde(default)]
     pub wave_open: bool,
-    /// The present closed time and the next one. The host closes by itself when one begins, and never
+    /// The present closed time and those to come. The host closes by itself when one begins, and never
     /// opens by itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub closed: Vec<ClosingBody>,

@@ -14,6 +14,9 @@ use crate::model::policy::{ClassPolicy, Policy};
 use crate::model::time::Timestamp;
 use crate::state::{Fact, Lead, State};
 
+/// So many closed times are told to a host: for windows of each day that is a week.
+const AHEAD_MAX: usize = 8;
+
 /// Records which classes are closed by this configuration, where that is not what is recorded.
 pub(super) fn follow(draft: &mut Draft<'_>, policy: &Policy) {
     let recorded = &draft.state.closed;
@@ -49,15 +52,16 @@ pub(super) fn for_host(state: &State, host: &Host, class: &ClassPolicy, now: Tim
     of_class(state, class, now).or(alone)
 }
 
-/// The present closed time and the next one, for a host that has to go by them alone.
+/// The present closed time and those to come, for a host that has to go by them alone.
 pub(super) fn ahead(state: &State, host: &Host, class: &ClassPolicy, now: Timestamp) -> Vec<Closing> {
-    match for_host(state, host, class, now) {
-        Some(closed) => {
-            let opens = closed.until.filter(|until| *until > now);
-            let next = opens.and_then(|opens| state.policy.closes(class, opens));
-            [Closing { at: now, closed }].into_iter().chain(next).collect()
-        }
-        None if class.keeps_waves() => state.policy.closes(class, now).into_iter().collect(),
-        None => Vec::new(),
+    if !class.keeps_waves() {
+        return Vec::new();
     }
+    let mut closings: Vec<Closing> = for_host(state, host, class, now).map(|closed| Closing { at: now, closed }).into_iter().collect();
+    while closings.len() < AHEAD_MAX {
+        let from = closings.last().map_or(Some(now), |last| last.closed.until);
+        let Some(next) = from.and_then(|from| state.policy.closes(class, from.max(now))) else { break };
+        closings.push(next);
+    }
+    closings
 }

@@ -42,7 +42,7 @@ pub struct HostPolicy {
     /// Whether content that is not accepted may come: the wave of the host is open, and its class is
     /// not closed.
     pub wave_open: bool,
-    /// The present closed time and the next one, in their order. The host closes by itself when one
+    /// The present closed time and those to come, in their order. The host closes by itself when one
     /// begins; it never opens by itself.
     pub closed: Vec<Closing>,
     /// The environment its wave gives it, where waves are kept by the classifier.
