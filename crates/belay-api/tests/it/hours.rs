@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
+use belay_api::http::StatusView;
 use belay_api::{config, journal};
+use belay_core::decide::{Input, decide};
 use belay_core::model::closed::{ClosedBy, Freeze};
 use belay_core::model::hours::{Hours, Zone};
 use belay_core::model::policy::{ClassPolicy, Policy};
 use belay_core::model::time::{Span, Timestamp};
-use belay_core::state::Fact;
+use belay_core::state::{Fact, State};
 use jiff::civil::{DateTime, Weekday};
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -185,4 +187,24 @@ fn freezes_and_windows_together_are_what_a_class_is_closed_by() {
     let opens = Some(at("2027-01-04T11:00:00Z"));
     assert_eq!(closed("2026-12-17T18:00:00Z"), Some((ClosedBy::Hours, opens)));
     assert_eq!(closed("2026-12-24T12:00:00Z"), Some((ClosedBy::Freeze("end of the year".to_owned()), opens)));
+}
+
+#[test]
+fn the_status_tells_what_is_closed_and_which_freeze_comes_soon() {
+    let freeze = "[[freeze]]\nfrom = \"2026-12-18T00:00:00Z\"\nto = \"2027-01-04T12:00:00Z\"\nreason = \"end of the year\"";
+    let policy = Arc::new(policy(&format!("windows = [\"Mon-Thu 09:00-16:00\"]\n{freeze}")));
+    let told = |now: &str| {
+        let input = Input::Policy { policy: Arc::clone(&policy), actor: belay_core::model::principal::Actor("x".into()) };
+        let mut state = State::default();
+        let (facts, _) = decide(&state, at(now), &input);
+        facts.iter().for_each(|fact| state.apply(at(now), fact));
+        StatusView::of(at(now), &state, "0", at(now)).catch
+    };
+    let coming =
+        "from 2026-12-18T00:00:00Z until 2027-01-04T12:00:00Z nothing new comes to every class that keeps waves: a freeze, end of the year";
+    assert_eq!(told("2026-12-01T12:00:00Z"), [""; 0], "a Tuesday within the windows, long before");
+    assert_eq!(told("2026-12-15T12:00:00Z"), [coming]);
+    let night = "class web: nothing new comes before 2026-12-16T09:00:00Z: it is outside of the windows of its class";
+    assert_eq!(told("2026-12-15T20:00:00Z"), [night, coming]);
+    assert_eq!(told("2026-12-24T12:00:00Z"), ["class web: nothing new comes before 2027-01-04T12:00:00Z: a freeze, end of the year"]);
 }

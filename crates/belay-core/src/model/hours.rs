@@ -93,7 +93,7 @@ pub struct Hours {
 impl Hours {
     /// Whether it is within these hours.
     pub fn are_on(&self, now: Timestamp) -> bool {
-        let minute = self.into_week(now) / MINUTE;
+        let minute = self.in_week(now) / MINUTE;
         self.spans.iter().any(|(from, to)| {
             let (from, to) = (i64::from(*from), i64::from(*to));
             if from < to { from <= minute && minute < to } else { from <= minute || minute < to }
@@ -114,13 +114,13 @@ impl Hours {
     }
 
     /// Milliseconds since Monday at midnight, by the clock on the wall.
-    fn into_week(&self, now: Timestamp) -> i64 {
+    fn in_week(&self, now: Timestamp) -> i64 {
         (self.zone.wall(now).ms() - FIRST_MONDAY).rem_euclid(WEEK)
     }
 
     /// How long it is until hours begin or end, were the offset never to change.
     fn to_next_bound(&self, now: Timestamp) -> Span {
-        let into = self.into_week(now);
+        let into = self.in_week(now);
         let ahead = |minute: &u32| (i64::from(*minute) * MINUTE - into - 1).rem_euclid(WEEK) + 1;
         let bounds = self.spans.iter().flat_map(|(from, to)| [ahead(from), ahead(to)]);
         Span::from_ms(bounds.min().unwrap_or(WEEK))

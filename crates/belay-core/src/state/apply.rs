@@ -44,18 +44,7 @@ impl State {
             Fact::WouldHaveRefused { class, would } => {
                 self.would.insert(class.clone(), *would);
             }
-            Fact::StaleSet { class, hosts } if hosts.is_empty() => {
-                self.stale.remove(class);
-            }
-            Fact::StaleSet { class, hosts } => {
-                self.stale.insert(class.clone(), hosts.clone());
-            }
-            Fact::ClosedSet { class, closed: None } => {
-                self.closed.remove(class);
-            }
-            Fact::ClosedSet { class, closed: Some(closed) } => {
-                self.closed.insert(class.clone(), closed.clone());
-            }
+            Fact::StaleSet { .. } | Fact::ClosedSet { .. } => self.apply_to_class(fact),
             Fact::BreakerSet { breaker } => self.breaker = *breaker,
             Fact::IncarnationBegun { incarnation } => self.counters.incarnation = *incarnation,
             Fact::AlertedRestored { about, at } => {
@@ -219,6 +208,24 @@ impl State {
             let Some(id) = oldest(|c, rejected| !c.open() && !rejected).or_else(|| oldest(|c, _| !c.open())) else { return };
             self.changes.remove(&id);
             self.alerted.remove(&Subject::Change(id));
+        }
+    }
+
+    fn apply_to_class(&mut self, fact: &Fact) {
+        match fact {
+            Fact::StaleSet { class, hosts } if hosts.is_empty() => {
+                self.stale.remove(class);
+            }
+            Fact::StaleSet { class, hosts } => {
+                self.stale.insert(class.clone(), hosts.clone());
+            }
+            Fact::ClosedSet { class, closed: None } => {
+                self.closed.remove(class);
+            }
+            Fact::ClosedSet { class, closed: Some(closed) } => {
+                self.closed.insert(class.clone(), closed.clone());
+            }
+            _ => unreachable!("apply sends only facts about a class here"),
         }
     }
 
