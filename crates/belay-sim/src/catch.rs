@@ -1,9 +1,10 @@
 //! The catch in virtual time: up to five hundred agents against one server, with partitions, a server
 //! that restarts or comes back from a backup, clocks that drift, agents that crash, hands on locks
-//! and people who alter the same holds. The agents decide with the code of the real one; what became
+//! people who alter the same holds, windows and freezes. The agents decide with the code of the real one; what became
 //! of every run is weighed against what its host could know.
 
 mod acts;
+mod calendar;
 mod check;
 mod site;
 
@@ -39,6 +40,10 @@ pub struct Tally {
     pub refused: u64,
     /// Runs that were deferred: by their wave, or because the server was away.
     pub deferred: u64,
+    /// Those of them that waited for a class to open.
+    pub closed: u64,
+    /// Waves that opened after the first.
+    pub waves: u64,
     /// Runs of content unknown to their host, let through after the server had been away too long.
     pub let_through: u64,
     /// Holds placed.
@@ -55,12 +60,15 @@ pub struct Tally {
 
 impl std::ops::AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
-        let Self { agents, went, held, refused, deferred, let_through, holds, broken, handed_over, restarts, restores } = other;
+        let Self { agents, went, held, refused, deferred, closed, waves, let_through, holds, broken, handed_over, restarts, restores } =
+            other;
         self.agents += agents;
         self.went += went;
         self.held += held;
         self.refused += refused;
         self.deferred += deferred;
+        self.closed += closed;
+        self.waves += waves;
         self.let_through += let_through;
         self.holds += holds;
         self.broken += broken;

@@ -30,7 +30,6 @@ const SYNONYMS: &[Synonym] = &[
     Synonym { word: "certname", reach: Part, instead: "host", reason: "one tool's word; adapters translate it" },
     Synonym { word: "cmtool", reach: Part, instead: "tool", reason: "a product of configuration management is a Tool" },
     Synonym { word: "provider", reach: Whole, instead: "tool or source", reason: "what it provides has a name" },
-    Synonym { word: "freeze", reach: Part, instead: "hold", reason: "an intentional pause is a Hold, with owner, reason and expiry" },
     Synonym { word: "pause", reach: Part, instead: "hold", reason: "an intentional pause is a Hold, with owner, reason and expiry" },
     Synonym { word: "decisionresult", reach: Part, instead: "verdict", reason: "what a trial ends with is a Verdict" },
     Synonym { word: "verdictscore", reach: Part, instead: "verdict", reason: "a verdict has reasons, never a bare score" },

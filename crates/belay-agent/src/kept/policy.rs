@@ -297,6 +297,7 @@ mod tests {
             items: BTreeMap::new(),
             pin: None,
             wave_open: false,
+            closed: Vec::new(),
             wave: None,
             rehearse: false,
             reverts: Vec::new(),

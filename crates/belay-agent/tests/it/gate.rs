@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use belay_core::host::policy::HostPolicy;
+use belay_core::model::closed::{Closed, ClosedBy, Closing};
 use belay_core::model::gate::{Enforce, Known};
 use belay_core::model::ids::ChangeId;
-use belay_core::model::time::Span;
+use belay_core::model::time::{Span, Timestamp};
 
 use crate::lab::{Lab, catalog, hold, knowing, policy};
 use crate::server::Server;
@@ -43,6 +45,33 @@ fn accepted_content_goes_also_while_the_server_is_away() {
         assert_eq!(code, 0, "{said}");
         assert!(said.contains("go: all that would change is accepted"), "{said}");
     }
+}
+
+#[test]
+fn a_freeze_that_it_was_told_of_stays_closed_until_its_end_however_long_the_server_is_away() {
+    let (known, catalog) = (catalog("r142", "known"), catalog("r142", "unseen"));
+    let base = || knowing(policy(1, Enforce::Waves), &known, Known::Accepted);
+    let freeze = |from: i64, until: i64| {
+        let by = ClosedBy::Freeze("end of the year".to_owned());
+        Closing { at: Timestamp::from_ms(from), closed: Closed { by, until: Some(Timestamp::from_ms(until)) } }
+    };
+    let far = 4_000_000_000_000;
+    let frozen = HostPolicy { wave_open: true, closed: vec![freeze(1, far)], ..base() };
+    let closed = lab(NOBODY, &frozen, &catalog);
+    for away in [Span::ZERO, Span::from_min(10_000)] {
+        closed.away(away);
+        let (code, said) = gate(&closed, &[]);
+        assert_eq!(code, 11, "{said}");
+        assert!(said.contains("deferred: 1 contents are not accepted yet, and nothing new comes before 2096-10-02T07:06:40Z"), "{said}");
+        assert!(said.contains("a freeze, end of the year"), "{said}");
+    }
+    assert!(gate(&closed, &["-o", "json"]).1.contains("\"until\":\"2096-10-02T07:06:40Z\""));
+    let over = HostPolicy { wave_open: true, closed: vec![freeze(1, 2)], ..base() };
+    let over = lab(NOBODY, &over, &catalog);
+    over.away(Span::ZERO);
+    assert_eq!(gate(&over, &[]).0, 11, "opening takes a word of the server");
+    over.away(Span::from_min(10_000));
+    assert_eq!(gate(&over, &[]).0, 0, "once it should be over, `max_closed` counts again");
 }
 
 #[test]

@@ -166,6 +166,7 @@ pub fn policy(seq: u64, enforce: Enforce) -> HostPolicy {
         items: BTreeMap::new(),
         pin: None,
         wave_open: false,
+        closed: Vec::new(),
         wave: None,
         rehearse: false,
         reverts: Vec::new(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use belay_core::host::policy::{HostPolicy, Pin, RevertOrder, RevertWay, Stand};
+use belay_core::model::closed::{Closed, ClosedBy, Closing};
 use belay_core::model::gate::{Enforce, Known};
 use belay_core::model::ids::{ChangeId, ClassName, Digest, Environment, HostId, Release, RevertId};
 use belay_core::model::item::{Content, ItemKey};
@@ -44,9 +45,14 @@ pub struct PolicyBody {
     /// The environment the host is fixed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<PinBody>,
-    /// Whether content that is not accepted may come: the wave of the host is open.
+    /// Whether content that is not accepted may come: the wave of the host is open, and its class is
+    /// not closed.
     #[serde(default)]
     pub wave_open: bool,
+    /// The present closed time and those to come. The host closes by itself when one begins, and never
+    /// opens by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closed: Vec<ClosingBody>,
     /// The environment its wave gives it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wave: Option<String>,
@@ -58,6 +64,34 @@ pub struct PolicyBody {
     pub reverts: Vec<RevertBody>,
     /// When to ask again, where nothing is to be waited for.
     pub poll_after_ms: i64,
+}
+
+/// A time in which content that is not accepted comes to no further host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClosingBody {
+    /// When it begins.
+    pub at_ms: i64,
+    /// When it should end, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<i64>,
+    /// Why.
+    pub by: ClosedWord,
+    /// The reason of a freeze.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Why a class is closed, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClosedWord {
+    /// It is outside of its windows.
+    Windows,
+    /// The server that was asked does not lead.
+    NotLeading,
+    /// A freeze. A word of a newer server is taken for one: closed is closed.
+    #[serde(other)]
+    Freeze,
 }
 
 /// Where in a server's history something stands.
@@ -186,6 +220,7 @@ impl From<&HostPolicy> for PolicyBody {
             items: policy.items.iter().map(|(key, contents)| ItemBody::of(key, contents)).collect(),
             pin: policy.pin.as_ref().map(PinBody::from),
             wave_open: policy.wave_open,
+            closed: policy.closed.iter().map(ClosingBody::from).collect(),
             wave: policy.wave.as_ref().map(Environment::to_string),
             rehearse: policy.rehearse,
             reverts: policy.reverts.iter().map(RevertBody::from).collect(),
@@ -222,11 +257,34 @@ impl PolicyBody {
             items: items(&self.items)?,
             pin: self.pin.as_ref().map(PinBody::pin).transpose()?,
             wave_open: self.wave_open,
+            closed: self.closed.iter().enumerate().map(|(nth, body)| body.closing(&format!("/closed/{nth}"))).collect::<Result<_, _>>()?,
             wave: self.wave.as_deref().map(|text| environment("/wave", text)).transpose()?,
             rehearse: self.rehearse,
             reverts: reverts(&self.reverts)?,
             poll_after: Span::from_ms(self.poll_after_ms),
         })
+    }
+}
+
+impl From<&Closing> for ClosingBody {
+    fn from(closing: &Closing) -> Self {
+        let (by, reason) = match &closing.closed.by {
+            ClosedBy::Hours => (ClosedWord::Windows, None),
+            ClosedBy::Freeze(reason) => (ClosedWord::Freeze, Some(reason.clone())),
+            ClosedBy::NotLeading => (ClosedWord::NotLeading, None),
+        };
+        Self { at_ms: closing.at.ms(), until_ms: closing.closed.until.map(Timestamp::ms), by, reason }
+    }
+}
+
+impl ClosingBody {
+    fn closing(&self, at: &str) -> Result<Closing, FieldError> {
+        let by = match self.by {
+            ClosedWord::Windows => ClosedBy::Hours,
+            ClosedWord::NotLeading => ClosedBy::NotLeading,
+            ClosedWord::Freeze => ClosedBy::Freeze(said(format!("{at}/reason"), self.reason.as_deref().unwrap_or_default())?),
+        };
+        Ok(Closing { at: Timestamp::from_ms(self.at_ms), closed: Closed { by, until: self.until_ms.map(Timestamp::from_ms) } })
     }
 }
 

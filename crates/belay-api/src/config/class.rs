@@ -7,13 +7,15 @@ use belay_core::model::time::Span;
 
 use super::draft::{Declared, Read};
 use super::error::Found;
+use super::hours;
 use super::server::filled;
 use super::table::Table;
 use super::waves;
 use super::words::said;
+use super::zone::Zones;
 
 /// Of the design, and not built: refused by name.
-const NOT_BUILT: &[&str] = &["revert", "timezone", "release_source", "apart", "windows"];
+const NOT_BUILT: &[&str] = &["revert", "release_source"];
 
 /// How many values of the own past may be compared with.
 const PAST_STEPS: std::ops::RangeInclusive<u32> = 1..=10_000;
@@ -21,7 +23,7 @@ const PAST_STEPS: std::ops::RangeInclusive<u32> = 1..=10_000;
 const RELEASE_EXAMPLE: &str = "release = { reported = true }";
 
 /// Reads one `[[class]]`.
-pub(super) fn read(mut table: Table<'_>) -> Read<ClassPolicy> {
+pub(super) fn read(mut table: Table<'_>, zones: &mut Zones) -> Read<ClassPolicy> {
     table.need("name", "\"web\"");
     let name = table.parsed("name", ClassName::parse);
     let class_name = name.as_ref().map_or_else(belay_core::model::policy::default_class, |name| name.value.clone());
@@ -36,6 +38,7 @@ pub(super) fn read(mut table: Table<'_>) -> Read<ClassPolicy> {
     times(&mut table, &mut class);
     enforce(&mut table, &mut class);
     waves::read(&mut table, &mut class);
+    hours::read(&mut table, &mut class, zones);
     table.not_built(NOT_BUILT);
     let declared = name.map(|name| {
         for kin in kin.iter().filter(|kin| kin.value == name.value) {

@@ -1,5 +1,6 @@
 //! What was read so far, from all files, with places: before it is checked as a whole.
 
+use belay_core::model::closed::Freeze;
 use belay_core::model::ids::ClassName;
 use belay_core::model::policy::{ClassPolicy, Policy, Receiver};
 use belay_core::model::signal::Signal;
@@ -9,7 +10,8 @@ use super::error::{At, ConfigError, Found};
 use super::server::ServerDraft;
 use super::source::Source;
 use super::table::Table;
-use super::{Config, alert, class, signal};
+use super::zone::Zones;
+use super::{Config, alert, class, freeze, signal};
 
 /// Something declared, with what the checks of the whole need.
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ pub(super) struct Draft {
     pub classes: Vec<Declared<ClassPolicy>>,
     pub signals: Vec<Declared<Signal>>,
     pub alerts: Vec<Declared<Receiver>>,
+    pub freezes: Vec<Declared<Freeze>>,
+    pub zones: Zones,
     pub errors: Vec<ConfigError>,
     /// A file was no valid TOML, and nothing of it was read.
     pub unread: bool,
@@ -51,9 +55,11 @@ impl Draft {
         if let Some(table) = top.table("server", "[server]") {
             self.errors.extend(self.server.read(table));
         }
-        each(top.tables("class"), class::read, &mut self.classes, &mut self.errors);
+        let zones = &mut self.zones;
+        each(top.tables("class"), |table| class::read(table, zones), &mut self.classes, &mut self.errors);
         each(top.tables("signal"), signal::read, &mut self.signals, &mut self.errors);
         each(top.tables("alert"), alert::read, &mut self.alerts, &mut self.errors);
+        each(top.tables("freeze"), |table| freeze::read(table, zones), &mut self.freezes, &mut self.errors);
         top.not_built(&["false_rejections", "site"]);
         self.errors.extend(top.finish());
     }
@@ -66,6 +72,8 @@ impl Draft {
             classes: self.classes.into_iter().map(|class| class.what).collect(),
             signals: self.signals.into_iter().map(|signal| signal.what).collect(),
             receivers: self.alerts.into_iter().map(|alert| alert.what).collect(),
+            freezes: self.freezes.into_iter().map(|freeze| freeze.what).collect(),
+            zones: self.zones.used,
             public_url: server.public_url.clone(),
         };
         Config { server, policy }
@@ -79,7 +87,12 @@ impl<T> Declared<T> {
     }
 }
 
-fn each<T>(tables: Vec<Table<'_>>, read: fn(Table<'_>) -> Read<T>, into: &mut Vec<Declared<T>>, errors: &mut Vec<ConfigError>) {
+fn each<'t, T>(
+    tables: Vec<Table<'t>>,
+    mut read: impl FnMut(Table<'t>) -> Read<T>,
+    into: &mut Vec<Declared<T>>,
+    errors: &mut Vec<ConfigError>,
+) {
     for table in tables {
         let (declared, wrong) = read(table);
         into.extend(declared);

@@ -8,13 +8,20 @@ mod check;
 mod class;
 mod draft;
 mod error;
+mod freeze;
+mod hours;
 mod server;
 mod signal;
 mod source;
 mod table;
 mod waves;
 mod words;
+mod zone;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use belay_core::model::hours::Zone;
 use belay_core::model::policy::Policy;
 
 pub(crate) use words::span;
@@ -27,6 +34,8 @@ pub const CLASSES_MAX: usize = 200;
 pub const SIGNALS_MAX: usize = 1_000;
 /// The most places alerts go to.
 pub const ALERTS_MAX: usize = 50;
+/// The most freezes that may be declared.
+pub const FREEZES_MAX: usize = 200;
 
 /// What the server itself needs to know before it can start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,9 +74,18 @@ pub fn parse(name: &str, text: &str) -> Result<Config, Vec<ConfigError>> {
 /// # Errors
 /// Every mistake that was found, in the order of the files.
 pub fn parse_many(files: &[(&str, &str)]) -> Result<Config, Vec<ConfigError>> {
+    read(files, zone::Zones::default())
+}
+
+/// Reads a recorded text back, with the time zones as they were when it was recorded.
+pub(crate) fn parse_recorded(text: &str, zones: BTreeMap<String, Arc<Zone>>) -> Result<Config, Vec<ConfigError>> {
+    read(&[("recorded configuration", text)], zone::Zones::recorded(zones))
+}
+
+fn read(files: &[(&str, &str)], zones: zone::Zones) -> Result<Config, Vec<ConfigError>> {
     let text = source::join(files);
     let sources: Vec<source::Source> = files.iter().flat_map(|(name, text)| source::split(name, text)).collect();
-    let mut draft = draft::Draft::default();
+    let mut draft = draft::Draft { zones, ..draft::Draft::default() };
     for source in &sources {
         draft.read(source);
     }

@@ -83,6 +83,19 @@ impl<'t> Table<'t> {
         }
     }
 
+    /// A time: a text, or TOML's own, which comes as it was written.
+    pub(super) fn time(&mut self, key: &'static str) -> Option<Found<String>> {
+        let (at, value) = self.take(key)?;
+        match value.into_inner() {
+            DeValue::String(text) => Some(Found { value: text.into_owned(), at }),
+            DeValue::Datetime(time) => Some(Found { value: time.to_string(), at }),
+            other => {
+                self.wrong_type(&at, "a time in quotes", &other);
+                None
+            }
+        }
+    }
+
     /// A text that has to be read further.
     pub(super) fn parsed<T, E: Display>(&mut self, key: &'static str, read: impl Fn(&str) -> Result<T, E>) -> Option<Found<T>> {
         let text = self.text(key)?;

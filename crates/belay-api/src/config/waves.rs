@@ -31,6 +31,12 @@ pub(super) fn read(table: &mut Table<'_>, class: &mut ClassPolicy) {
     }
     class.canaries = table.all_parsed("canaries", pattern).into_iter().map(|found| found.value).collect();
     class.spread = table.parsed("spread", filled).map(|found| found.value);
+    let apart = table.parsed("apart", filled);
+    if let Some(apart) = apart.as_ref().filter(|_| class.waves.is_empty()) {
+        let text = "`class.apart` says nothing without `waves`";
+        table.errors.push(apart.at.mistake_with(text, format!("{EXAMPLE}, or leave it out")));
+    }
+    class.apart = apart.map(|found| found.value);
     let words = [("next", OnInconclusive::Next), ("hold", OnInconclusive::Hold)];
     if let Some(word) = table.word("on_inconclusive", &words) {
         class.on_inconclusive = word.value;

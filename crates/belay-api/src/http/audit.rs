@@ -1,7 +1,9 @@
 //! The audit, the outbox and the quarantine.
 
+use belay_core::explain::gate as explain;
 use belay_core::model::alert::{Effect, Task};
-use belay_core::model::ids::HostId;
+use belay_core::model::closed::Closed;
+use belay_core::model::ids::{ClassName, HostId};
 use belay_core::model::time::Timestamp;
 use belay_core::model::verdict::{Judge, Verdict};
 use belay_core::state::{Fact, NoteKind};
@@ -167,6 +169,7 @@ fn line(fact: &Fact) -> Option<Line> {
             };
             Some(Line { host: Some(host.clone()), ..Line::info(actor, text) })
         }
+        Fact::ClosedSet { class, closed } => Some(Line::info("belay", turned(class, closed.as_ref()))),
         Fact::BreakerSet { breaker } => Some(match breaker {
             Some(breaker) => {
                 let text = format!(
@@ -202,6 +205,14 @@ fn line(fact: &Fact) -> Option<Line> {
         | Fact::CountersRestored { .. }
         | Fact::HostRestored(_)
         | Fact::ChangeRestored { .. } => None,
+    }
+}
+
+/// A class was closed for what is new, or opened.
+fn turned(class: &ClassName, closed: Option<&Closed>) -> String {
+    match closed {
+        Some(closed) => format!("class {class} is closed: {}", explain::closed(closed)),
+        None => format!("class {class} is open for what is new"),
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use belay_core::decide::host_policy;
+use belay_core::explain::gate;
+use belay_core::model::closed::Freeze;
 use belay_core::model::ids::{ClassName, HostId, Release};
+use belay_core::model::policy::ClassPolicy;
 use belay_core::model::time::{Span, Timestamp};
 use belay_core::model::verdict::Outcome;
 use belay_core::state::{State, Would};
@@ -15,6 +19,8 @@ use super::{count, printed};
 
 /// How long a rejected Change is shown at a glance.
 const RECENT: Span = Span::from_s(86_400);
+/// A freeze is told of so long before it begins.
+const SOON: Span = Span::from_s(7 * 86_400);
 
 /// The whole at one glance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -39,7 +45,8 @@ pub struct StatusView {
     pub rejected_24h: Vec<ChangeRow>,
     /// Holds that stand, oldest first.
     pub holds: Vec<HoldRow>,
-    /// What stands in the way of the tool, in words: stale hosts, Belay itself.
+    /// What stands in the way of the tool, in words: stale hosts, Belay itself, closed times and those
+    /// that come.
     pub catch: Vec<String>,
     /// Effects that were given up.
     pub dead_letters: u32,
@@ -141,7 +148,7 @@ impl StatusView {
             open_changes: ChangeRow::all(state, state.open_changes()),
             rejected_24h: ChangeRow::all(state, rejected),
             holds: state.holds.values().filter(|hold| hold.stands()).map(|hold| HoldRow::of(state, hold, now)).collect(),
-            catch: catch(state),
+            catch: catch(state, now),
             dead_letters: count(state.effects.values().filter(|effect| effect.dead).count()),
             quarantined: 0,
             signals: None,
@@ -162,7 +169,7 @@ impl PolicyCount {
     }
 }
 
-fn catch(state: &State) -> Vec<String> {
+fn catch(state: &State, now: Timestamp) -> Vec<String> {
     let stale = |(class, hosts): (&ClassName, &std::collections::BTreeSet<HostId>)| {
         format!("nothing was applied for too long on {} hosts of class {class}", hosts.len())
     };
@@ -174,7 +181,19 @@ fn catch(state: &State) -> Vec<String> {
     lines.extend(state.breaker.map(|breaker| {
         format!("Belay itself is stopping configuration management: {} of {} hosts that asked were refused", breaker.refused, breaker.asked)
     }));
+    let closed = |class: &ClassPolicy| {
+        host_policy::closed_now(state, class, now).map(|closed| format!("class {}: {}", class.name, gate::closed(&closed)))
+    };
+    lines.extend(state.policy.classes.iter().filter_map(closed));
+    lines.extend(state.policy.freezes.iter().filter(|freeze| freeze.from > now && freeze.from.since(now) <= SOON).map(coming));
     lines
+}
+
+/// A freeze that begins soon.
+fn coming(freeze: &Freeze) -> String {
+    let classes: Vec<&str> = freeze.classes.iter().map(ClassName::as_str).collect();
+    let whom = if classes.is_empty() { "every class that keeps waves".to_owned() } else { classes.join(", ") };
+    format!("from {} until {} nothing new comes to {whom}: a freeze, {}", freeze.from, freeze.until, freeze.reason)
 }
 
 fn would(would: &Would, now: Timestamp) -> String {

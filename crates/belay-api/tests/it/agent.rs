@@ -6,6 +6,7 @@ use belay_api::agent::{PROTOCOL, PolicyBody, PollAnswer, PollBody, ProtocolRefus
 use belay_core::host::lock::LockEvent;
 use belay_core::host::policy::{HostPolicy, Pin, RevertOrder, RevertWay, Stand};
 use belay_core::host::talk::{Asked, BreakGlass, Event, Happened, HostStatus, Lock, Poll, RevertResult, Schedule};
+use belay_core::model::closed::{Closed, ClosedBy, Closing};
 use belay_core::model::gate::{Enforce, Gate, HoldOrder, Known};
 use belay_core::model::ids::{ChangeId, ClassName, Digest, Environment, HoldId, HostId, Release, RevertId};
 use belay_core::model::item::ItemKey;
@@ -74,17 +75,23 @@ prop_compose! {
     fn revert()(id in any::<u64>(), way in way(), reason in text()) -> RevertOrder { RevertOrder { id: RevertId(id), way, reason } }
 }
 
+fn closing() -> impl Strategy<Value = Closing> {
+    let by = prop_oneof![Just(ClosedBy::Hours), Just(ClosedBy::NotLeading), text().prop_map(ClosedBy::Freeze)];
+    (at(), by, option::of(at())).prop_map(|(at, by, until)| Closing { at, closed: Closed { by, until } })
+}
+
 prop_compose! {
     fn policy()(
         (host, stand, issued, release) in (host(), stand(), at(), option::of(release())),
         (enforce, max_closed, poll_after) in (0..4_usize, any::<i64>(), any::<i64>()),
         (holds, environments, pin) in (vec(hold(), 0..3), btree_map(release(), environment(), 0..3), option::of(pin())),
         items in btree_map(item(), btree_map(any::<[u8; 16]>().prop_map(Digest), known(), 0..3), 0..6),
+        closed in vec(closing(), 0..3),
         (wave_open, rehearse, wave, reverts) in (any::<bool>(), any::<bool>(), option::of(environment()), vec(revert(), 0..3)),
     ) -> HostPolicy {
         HostPolicy {
             host, stand, issued, class: ClassName::parse("web").unwrap(), release, enforce: Enforce::ALL[enforce],
-            max_closed: Span::from_ms(max_closed), holds, environments, items, pin, wave_open, wave, rehearse, reverts,
+            max_closed: Span::from_ms(max_closed), holds, environments, items, pin, wave_open, closed, wave, rehearse, reverts,
             poll_after: Span::from_ms(poll_after),
         }
     }

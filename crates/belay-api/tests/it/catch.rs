@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use belay_core::host::policy::{Pin, RevertWay};
 use belay_core::host::talk::{Asked, BreakGlass, HostStatus, Lock, Schedule};
 use belay_core::model::alert::Subject;
+use belay_core::model::closed::{Closed, ClosedBy};
 use belay_core::model::gate::Gate;
 use belay_core::model::hold::{Broken, Hold, HoldEnd, HoldScope, Told};
 use belay_core::model::host::Agent;
@@ -119,6 +120,10 @@ pub fn of_the_catch() -> Vec<Fact> {
         Fact::LineTold { change: ChangeId(17), host: host("web01"), treated: true, line: line() },
         Fact::BreakerSet { breaker: Some(Breaker { since: NOW, refused: 12, asked: 30 }) },
         Fact::BreakerSet { breaker: None },
+        Fact::ClosedSet { class: class(), closed: Some(Closed { by: ClosedBy::Hours, until: Some(NOW) }) },
+        Fact::ClosedSet { class: class(), closed: None },
+        Fact::ClosedSet { class: class(), closed: Some(Closed { by: ClosedBy::NotLeading, until: None }) },
+        Fact::ClosedSet { class: class(), closed: Some(Closed { by: ClosedBy::Freeze("end of the year".into()), until: Some(NOW) }) },
         Fact::IncarnationBegun { incarnation: 2 },
     ]);
     let about = [

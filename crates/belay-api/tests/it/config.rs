@@ -36,12 +36,16 @@ fn the_example_is_valid_and_says_what_it_seems_to_say() {
     let config = config::parse("belay.toml", EXAMPLE).unwrap_or_else(|errors| panic!("{}", errors[0]));
     assert_eq!(config.server.listen.as_deref(), Some("127.0.0.1:7878"));
     assert_eq!(config.server.public_url, config.policy.public_url);
-    let [web, checker] = &config.policy.classes[..] else { panic!("two classes") };
+    let [web, checker, shop] = &config.policy.classes[..] else { panic!("three classes") };
     assert_eq!((web.bake, web.horizon, web.grace), (Span::from_min(5), Span::from_min(30), Span::from_min(2)));
     let environments: Vec<String> = web.environments.iter().map(|(release, environment)| format!("{release} {environment}")).collect();
     assert_eq!(environments, ["141 production", "142 r142"]);
     assert_eq!((&web.release, &checker.release), (&ReleaseSource::Reported, &ReleaseSource::None));
     assert_eq!(checker.kin[0].as_str(), "web");
+    let hours = shop.hours.as_ref().unwrap();
+    assert_eq!((shop.apart.as_deref(), hours.zone.name.as_str(), hours.spans.len()), (Some("cluster"), "Europe/Berlin", 5));
+    let [freeze] = &config.policy.freezes[..] else { panic!("one freeze") };
+    assert_eq!((freeze.from.to_string(), freeze.until.to_string()), ("2026-12-18T15:00:00Z".into(), "2027-01-04T07:00:00Z".into()));
     let [flow, latency, check] = &config.policy.signals[..] else { panic!("three signals") };
     assert_eq!((flow.harm, flow.must_have, flow.reading, flow.step), (Harm::Down, true, Reading::Counter, Span::from_s(15)));
     assert_eq!((latency.harm, latency.must_have, latency.reading, latency.step), (Harm::Up, false, Reading::Value, Span::from_s(60)));
@@ -128,7 +132,7 @@ fn every_mistake_is_reported_at_once_in_the_order_of_the_text() {
 
 #[test]
 fn what_is_not_built_is_refused_by_name() {
-    for line in ["revert = \"ask\"", "timezone = \"UTC\"", "windows = [\"Mon-Thu 08:00-16:00\"]"] {
+    for line in ["revert = \"ask\"", "release_source = \"assigned\""] {
         let key = line.split(' ').next().unwrap();
         let expected = format!("belay.toml:4:1: error: `class.{key}` is not built yet\n  help: leave it out");
         assert_eq!(class(line), expected);

@@ -48,6 +48,7 @@ kinds!(
     WouldHaveRefused,
     StaleSet,
     ForeignSet,
+    ClosedSet,
     BreakerSet,
     IncarnationBegun,
     AlertedRestored,

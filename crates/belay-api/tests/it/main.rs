@@ -3,6 +3,7 @@
 mod agent;
 mod catch;
 mod config;
+mod hours;
 mod http;
 mod journal;
 mod samples;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Answer;
 use super::changes::{self, Arriving};
+use super::closed;
 use super::draft::Draft;
 use super::intake::enrolling;
 use crate::model::change::{Treated, release_content, release_item};
@@ -28,6 +29,7 @@ pub(super) fn policy(draft: &mut Draft<'_>, policy: &Arc<Policy>, actor: &Actor)
     if *draft.state.policy != **policy || !moved.is_empty() {
         draft.push(Fact::PolicyLoaded { policy: Arc::clone(policy), actor: actor.clone(), moved });
     }
+    closed::follow(draft, policy);
     Answer::Done
 }
 

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::waves;
+use super::closed;
+use super::waves::Reach;
 use crate::host::classify::{Classified, classify};
 use crate::host::gate::{self, Rules, Server};
 use crate::host::policy::{HostPolicy, Pin, RevertOrder, Stand};
+use crate::model::closed::Closed;
 use crate::model::gate::{Enforce, GateAnswer, HoldOrder, Known, Offered};
 use crate::model::hold::{Hold, HoldState};
 use crate::model::host::Host;
@@ -26,6 +28,7 @@ const POLL_AFTER: Span = Span::from_s(60);
 pub fn host_policy(state: &State, id: &HostId, now: Timestamp) -> Option<HostPolicy> {
     let host = state.hosts.get(id)?;
     let class = state.policy.class(&host.class);
+    let mut reach = Reach::of(state);
     Some(HostPolicy {
         host: id.clone(),
         stand: stand(state),
@@ -37,8 +40,9 @@ pub fn host_policy(state: &State, id: &HostId, now: Timestamp) -> Option<HostPol
         holds: orders(state, host),
         items: items(state, host, &class),
         pin: pin(host, now),
-        wave_open: waves::is_open(state, host, &class),
-        wave: waves::environment(state, host, &class),
+        wave_open: reach.is_open(host, &class, now),
+        closed: closed::ahead(state, host, &class, now),
+        wave: reach.environment(host, &class, now),
         rehearse: state.holds_on(host).any(|hold| hold.state(now) == HoldState::Waiting && !hold.would_change.contains_key(id)),
         reverts: reverts(state, id),
         poll_after: POLL_AFTER,
@@ -52,6 +56,7 @@ pub fn host_policy(state: &State, id: &HostId, now: Timestamp) -> Option<HostPol
 pub fn relayed(state: &State, principal: &Principal, after: Option<&HostId>, most: usize, now: Timestamp) -> Vec<HostPolicy> {
     let from = after.map_or(Bound::Unbounded, Bound::Excluded);
     let hosts = state.hosts.range::<HostId, _>((from, Bound::Unbounded)).map(|(_, host)| host);
+    let mut reach = Reach::of(state);
     let thin = |host: &Host| {
         let class = state.policy.class(&host.class);
         HostPolicy {
@@ -66,7 +71,8 @@ pub fn relayed(state: &State, principal: &Principal, after: Option<&HostId>, mos
             items: BTreeMap::new(),
             pin: pin(host, now),
             wave_open: false,
-            wave: waves::environment(state, host, &class),
+            closed: closed::ahead(state, host, &class, now),
+            wave: reach.environment(host, &class, now),
             rehearse: false,
             reverts: Vec::new(),
             poll_after: POLL_AFTER,
@@ -95,18 +101,25 @@ pub(super) fn gate_at(state: &State, host: &Host, class: &ClassPolicy, enforce: 
     let given_up = |hold: &&Hold| hold.broken.get(&host.id).is_some_and(|broken| !broken.put_back);
     let holds: Vec<HoldOrder> = state.holds_on(host).filter(|hold| !given_up(hold)).map(order).collect();
     let glass = host.agent.as_ref().and_then(|agent| agent.status.break_glass.as_ref()).filter(|glass| now < glass.until);
+    let closed = closed::for_host(state, host, class, now);
     let rules = Rules {
         enforce,
         holds: &holds,
         release: host.release.as_ref(),
         environments: &class.environments,
-        wave_open: waves::is_open(state, host, class),
+        wave_open: Reach::of(state).is_open(host, class, now),
+        closed: closed.as_ref(),
         max_closed: class.max_closed,
         server: Server::Fresh,
         break_glass: glass.map(|glass| glass.reason.as_str()),
     };
     let scope = Scope { class: host.class.clone(), release: host.release.clone() };
     gate::gate(&rules, &|key: &ItemKey, content: &Content| known(state, &scope, key, content), offered, now)
+}
+
+/// Why content that is not accepted reaches no host of a class anew; `None` when the class is open.
+pub fn closed_now(state: &State, class: &ClassPolicy, now: Timestamp) -> Option<Closed> {
+    closed::of_class(state, class, now)
 }
 
 /// Which environment a host gets, by all that the server knows; none when the host is not known.

@@ -2,6 +2,7 @@
 
 mod aftermath;
 mod changes;
+mod closed;
 mod delta;
 mod draft;
 mod drift;
@@ -37,7 +38,7 @@ use crate::model::principal::{Actor, Principal, Token};
 use crate::model::report::Decoded;
 use crate::model::time::Timestamp;
 use crate::model::verdict::Look;
-use crate::state::{Fact, State};
+use crate::state::{Fact, Lead, State};
 
 /// Everything that can happen.
 #[derive(Clone, Debug)]
@@ -248,8 +249,12 @@ impl Answer {
 }
 
 /// Decides what an input means. The facts are to be committed together, then applied in order,
-/// then the answer is given.
+/// then the answer is given. A replica that does not lead decides nothing: its facts could not be
+/// committed, and a wave must not open where the rejection of the one before cannot be heard of.
 pub fn decide(state: &State, now: Timestamp, input: &Input) -> (Vec<Fact>, Answer) {
+    if state.lead == Lead::Follows {
+        return (Vec::new(), Answer::Conflict("this server does not lead, and decides nothing: ask the one that does".to_owned()));
+    }
     let now = now.max(state.now);
     let mut draft = draft::Draft::new(state, now);
     let answer = match input {

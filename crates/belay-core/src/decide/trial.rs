@@ -18,6 +18,9 @@ use crate::state::{Scope, State};
 pub const TREATED_MAX: usize = 200;
 /// The most peers of each nearness whose signals are looked at.
 pub const PEERS_MAX: usize = 50;
+/// A look reads no more steps than these, except to the end of its trial: a wave may wait through a
+/// long freeze, and looks must not grow with it.
+const STEPS_MAX: i64 = 20_000;
 /// Samples may come this much later than their step's end.
 const SETTLE_MAX: Span = Span::from_s(5);
 
@@ -165,7 +168,8 @@ pub fn asks(trial: &Trial, now: Timestamp) -> Vec<Ask> {
         .map(|signal| {
             let settle = Span::from_ms(signal.step.ms() / 2).min(SETTLE_MAX);
             let from = (began - signal.step.times(i64::from(trial.past_steps))).floor(signal.step);
-            Ask { signal: signal.clone(), from, to: (now - settle).floor(signal.step), hosts: hosts.clone() }
+            let most = (from + signal.step.times(STEPS_MAX)).max(trial.ends + signal.step);
+            Ask { signal: signal.clone(), from, to: (now - settle).min(most).floor(signal.step), hosts: hosts.clone() }
         })
         .collect()
 }

@@ -1,11 +1,11 @@
-//! What time alone brings about: holds that expire, pins that end, hosts that go stale, the breaker,
-//! reverts whose turn comes. Nothing of it is stored as a timer: it follows from (state, now).
+//! What time alone brings about: classes that close and open, holds that expire, pins that end, hosts
+//! that go stale, the breaker, reverts whose turn comes. Nothing of it is stored as a timer: it follows from (state, now).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
 use super::notify::Pace;
-use super::{Answer, Input, decide, holds, notify, reverts};
+use super::{Answer, Input, closed, decide, holds, notify, reverts};
 use crate::host::talk::Lock;
 use crate::model::alert::Subject;
 use crate::model::gate::{Enforce, Gate};
@@ -29,6 +29,7 @@ pub fn due(state: &State, now: Timestamp) -> bool {
 }
 
 pub(super) fn wake(draft: &mut Draft<'_>) -> Answer {
+    closed::follow(draft, &draft.state.policy);
     for hold in draft.state.holds.values().filter(|hold| hold.stands()) {
         expiry(draft, hold);
     }

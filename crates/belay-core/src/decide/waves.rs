@@ -3,16 +3,21 @@
 //!
 //! Who comes when is drawn by a hash of the Change's number and the host's name: at random, the same
 //! for everybody who computes it, and not always the same hosts first. Named canaries come before
-//! all; the values of a fact (`spread`) take turns.
+//! all; the values of a fact (`spread`) take turns; two hosts of one value of another fact (`apart`)
+//! never come in one wave, the last excepted.
+//!
+//! A wave opens only while its class is open ([`closed`]). One that would open while it is closed
+//! waits: its trial goes on, and what it shows by then counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::closed;
 use super::draft::Draft;
 use crate::model::change::{Change, Waves};
-use crate::model::gate::Enforce;
 use crate::model::host::Host;
 use crate::model::ids::{ChangeId, Digest, Environment, HostId};
 use crate::model::policy::{ClassPolicy, OnInconclusive, SMALL_CLASS, WaveSize};
+use crate::model::time::Timestamp;
 use crate::model::verdict::{Gap, Outcome};
 use crate::state::{Fact, Scope, State};
 
@@ -26,15 +31,20 @@ const PATIENCE_HORIZONS: i64 = 4;
 /// The waves of a Change with this number, drawn now; none where the class keeps none.
 pub(super) fn draw(state: &State, scope: &Scope, change: ChangeId) -> Option<Waves> {
     let class = state.policy.class(&scope.class);
-    if class.enforce < Enforce::Waves || class.waves.is_empty() {
+    if !class.keeps_waves() {
         return None;
     }
     let order = order(state, scope, &class, change);
     let sizes = sizes(&class.waves, order.len());
+    let (order, sizes) = match &class.apart {
+        Some(fact) => apart(order, &sizes, fact),
+        None => (order, sizes),
+    };
+    let order = order.into_iter().map(|host| host.id.clone()).collect();
     Some(Waves { order, sizes, open: 1, opened: state.now })
 }
 
-fn order(state: &State, scope: &Scope, class: &ClassPolicy, change: ChangeId) -> Vec<HostId> {
+fn order<'s>(state: &'s State, scope: &'s Scope, class: &ClassPolicy, change: ChangeId) -> Vec<&'s Host> {
     let seed = change.to_string();
     let mut hosts: Vec<&Host> = state.hosts_of(&scope.class).filter(|host| host.release == scope.release).collect();
     hosts.sort_by_cached_key(|host| (!is_canary(class, host), Digest::of_parts([seed.as_str(), host.id.as_str()])));
@@ -48,7 +58,7 @@ fn order(state: &State, scope: &Scope, class: &ClassPolicy, change: ChangeId) ->
         *turn += 1;
     }
     placed.sort_by_key(|(late, turn, drawn, _)| (*late, *turn, *drawn));
-    placed.into_iter().map(|(_, _, _, host)| host.id.clone()).collect()
+    placed.into_iter().map(|(_, _, _, host)| host).collect()
 }
 
 fn is_canary(class: &ClassPolicy, host: &Host) -> bool {
@@ -76,35 +86,88 @@ fn sizes(waves: &[WaveSize], hosts: usize) -> Vec<u32> {
     sizes
 }
 
-/// Whether content that is not accepted may come to a host now: its wave is open, or its class keeps
-/// no waves. Where nothing is on trial, the hosts that would come first may be the first.
-pub(super) fn is_open(state: &State, host: &Host, class: &ClassPolicy) -> bool {
-    if class.enforce < Enforce::Waves || class.waves.is_empty() {
-        return true;
+/// The order in which no wave but the last has two hosts of one value of a fact: who would be the
+/// second waits for the next wave, and a wave for which too few values are left is smaller. A host
+/// without the fact stands for itself.
+fn apart<'s>(order: Vec<&'s Host>, sizes: &[u32], fact: &str) -> (Vec<&'s Host>, Vec<u32>) {
+    let (mut placed, mut waits, mut reaches): (Vec<&Host>, Vec<&Host>, Vec<u32>) = (Vec::new(), order, Vec::new());
+    for size in &sizes[..sizes.len().saturating_sub(1)] {
+        let (mut values, mut later) = (BTreeSet::new(), Vec::new());
+        let before = placed.len();
+        for host in waits {
+            let room = placed.len() < *size as usize;
+            if room && host.facts.get(fact).is_none_or(|value| values.insert(value)) {
+                placed.push(host);
+            } else {
+                later.push(host);
+            }
+        }
+        waits = later;
+        if placed.len() > before {
+            reaches.push(u32::try_from(placed.len()).unwrap_or(u32::MAX));
+        }
     }
-    let scope = Scope { class: host.class.clone(), release: host.release.clone() };
-    match state.open_change(&scope.class, scope.release.as_ref()) {
-        Some(change) => change.waves.as_ref().is_none_or(|waves| reaches(waves, &host.id)),
-        None => draw(state, &scope, ChangeId(state.counters.changes + 1)).is_none_or(|waves| reaches(&waves, &host.id)),
+    if !waits.is_empty() || reaches.is_empty() {
+        reaches.extend(sizes.last());
     }
+    placed.extend(waits);
+    (placed, reaches)
 }
 
-fn reaches(waves: &Waves, host: &HostId) -> bool {
-    waves.order.iter().take(waves.reach()).any(|known| known == host)
+/// The hosts that the waves have reached. Drawn once a class and release: whoever asks for many hosts
+/// asks one of these.
+pub(super) struct Reach<'s> {
+    state: &'s State,
+    /// None where the Change on trial keeps no waves.
+    drawn: BTreeMap<Scope, Option<BTreeSet<HostId>>>,
 }
 
-/// The environment that a host's wave gives it, where a class declares one for what is new and one
-/// for what is stable.
-pub(super) fn environment(state: &State, host: &Host, class: &ClassPolicy) -> Option<Environment> {
-    let branches = class.branches.as_ref()?;
-    let rejected = |environment: &Environment| {
+impl<'s> Reach<'s> {
+    pub(super) fn of(state: &'s State) -> Self {
+        Self { state, drawn: BTreeMap::new() }
+    }
+
+    /// Whether the waves have reached a host, or its class keeps none. Where nothing is on trial, the
+    /// hosts that would come first may be the first.
+    fn reaches(&mut self, host: &Host, class: &ClassPolicy) -> bool {
+        if !class.keeps_waves() {
+            return true;
+        }
         let scope = Scope { class: host.class.clone(), release: host.release.clone() };
-        let key = crate::model::item::ItemKey::environment();
-        let mark = state.acceptance.mark(&scope, &key, &crate::model::item::environment_content(environment));
-        matches!(mark, Some(crate::model::item::Mark::Rejected(_)))
-    };
-    let comes = is_open(state, host, class) && !rejected(&branches.candidate);
-    Some(if comes { branches.candidate.clone() } else { branches.stable.clone() })
+        let state = self.state;
+        let drawn = self.drawn.entry(scope).or_insert_with_key(|scope| match state.open_change(&scope.class, scope.release.as_ref()) {
+            Some(change) => change.waves.as_ref().map(reached),
+            None => draw(state, scope, ChangeId(state.counters.changes + 1)).as_ref().map(reached),
+        });
+        drawn.as_ref().is_none_or(|hosts| hosts.contains(&host.id))
+    }
+
+    /// Whether content that is not accepted may come to a host now: its wave is open, and its class
+    /// is not closed.
+    pub(super) fn is_open(&mut self, host: &Host, class: &ClassPolicy, now: Timestamp) -> bool {
+        closed::for_host(self.state, host, class, now).is_none() && self.reaches(host, class)
+    }
+
+    /// The environment that a host's wave gives it, where a class declares one for what is new and
+    /// one for what is stable. While its class is closed only hosts that got the Change on trial have
+    /// what is new: nobody comes to it, and nobody is taken back from it either.
+    pub(super) fn environment(&mut self, host: &Host, class: &ClassPolicy, now: Timestamp) -> Option<Environment> {
+        let (state, branches) = (self.state, class.branches.as_ref()?);
+        let rejected = |environment: &Environment| {
+            let scope = Scope { class: host.class.clone(), release: host.release.clone() };
+            let key = crate::model::item::ItemKey::environment();
+            let mark = state.acceptance.mark(&scope, &key, &crate::model::item::environment_content(environment));
+            matches!(mark, Some(crate::model::item::Mark::Rejected(_)))
+        };
+        let on_trial = || state.open_change(&host.class, host.release.as_ref()).is_some_and(|change| change.treated.contains_key(&host.id));
+        let open = self.is_open(host, class, now) || (on_trial() && self.reaches(host, class));
+        let comes = open && !rejected(&branches.candidate);
+        Some(if comes { branches.candidate.clone() } else { branches.stable.clone() })
+    }
+}
+
+fn reached(waves: &Waves) -> BTreeSet<HostId> {
+    waves.order.iter().take(waves.reach()).cloned().collect()
 }
 
 /// What becomes of an outcome while further waves wait. No wave opens past a rejection, and none
@@ -114,7 +177,7 @@ pub(super) enum Then {
     Concludes,
     /// The next wave opens.
     OpensNext,
-    /// The wave has not come yet: the trial goes on.
+    /// The wave has not come yet, or its class is closed: the trial goes on.
     Waits,
 }
 
@@ -132,6 +195,7 @@ pub(super) fn then(draft: &Draft<'_>, change: &Change, outcome: Outcome) -> Then
     };
     let late = draft.now.since(waves.opened) >= class.horizon.times(PATIENCE_HORIZONS);
     match (goes_on, outcome, has_come(change, waves) || late) {
+        (true, _, true) if closed::of_class(draft.state, &class, draft.now).is_some() => Then::Waits,
         (true, _, true) => Then::OpensNext,
         // It may still be too early to tell: more hosts of the wave are to come.
         (_, Outcome::Accepted | Outcome::Inconclusive(Gap::TooLittle), false) => Then::Waits,

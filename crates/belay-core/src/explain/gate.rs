@@ -1,6 +1,7 @@
 //! The gate's answer and the classifier's in plain words, each with its remedy.
 
 use crate::host::classify::{Because, Classified};
+use crate::model::closed::{Closed, ClosedBy};
 use crate::model::gate::{Gate, GateAnswer, Why};
 use crate::model::item::ItemKey;
 use crate::model::time::Timestamp;
@@ -25,6 +26,7 @@ pub fn reason(why: &Why, now: Timestamp) -> String {
             let trial = change.map(|change| format!(", on trial in {change}")).unwrap_or_default();
             format!("{items} contents are not accepted yet{trial}, and the wave of this host has not come")
         }
+        Why::Closed { items, closed } => format!("{items} contents are not accepted yet, and {}", self::closed(closed)),
         Why::Away { items, since } => format!("{items} contents are not known here, and the server has been away for {since}"),
         Why::AwayTooLong { since } => format!("the server has been away for {since}, too long to keep closed what is not known here"),
         Why::EmptyDelta => "nothing would change".to_owned(),
@@ -32,6 +34,17 @@ pub fn reason(why: &Why, now: Timestamp) -> String {
         Why::NothingAgainst => "nothing is known that speaks against it".to_owned(),
         Why::MayCome { items } => format!("{items} contents are not accepted yet, and may come"),
         Why::Observing(stricter) => format!("this class only observes; enforcing, it would have been {}", sentence(stricter, now)),
+    }
+}
+
+/// Why nothing new comes to a class, and when it may again: `nothing new comes before
+/// 2027-01-04T08:00:00Z: a freeze, end of the year`.
+pub fn closed(closed: &Closed) -> String {
+    let before = closed.until.map(|until| format!(" before {until}")).unwrap_or_default();
+    match &closed.by {
+        ClosedBy::Hours => format!("nothing new comes{before}: it is outside of the windows of its class"),
+        ClosedBy::Freeze(reason) => format!("nothing new comes{before}: a freeze, {reason}"),
+        ClosedBy::NotLeading => format!("nothing new comes{before}: the server that was asked does not lead, and opens nothing"),
     }
 }
 
@@ -57,6 +70,9 @@ pub fn remedy(answer: &GateAnswer) -> Option<String> {
         }
         (_, Why::WaveNotOpen { change: Some(change), .. }) => Some(format!("nothing: it comes with its wave; see: belay show {change}")),
         (_, Why::WaveNotOpen { change: None, .. }) => Some("nothing: it comes with its wave".to_owned()),
+        (_, Why::Closed { .. }) => {
+            Some("nothing: it may come then; in an emergency: belay-agent break-glass --for 1h --reason \"...\"".to_owned())
+        }
         (_, Why::Away { .. }) => {
             Some("nothing: it goes when the server is back; in an emergency: belay-agent break-glass --for 1h --reason \"...\"".to_owned())
         }

@@ -29,6 +29,9 @@ pub fn change(state: &State, id: ChangeId, now: Timestamp) -> Vec<String> {
     if change.open() {
         let ends = crate::decide::trial::ends_at(state, change);
         lines.push(format!("the trial ends {ends}, in {}", ends.since(now)));
+        let more = change.waves.as_ref().filter(|waves| !waves.is_last());
+        let closed = more.and_then(|_| host_policy::closed_now(state, &state.policy.class(&change.class), now));
+        lines.extend(closed.map(|closed| format!("no further wave opens: {}", gate::closed(&closed))));
     }
     if let Some(verdict) = &change.verdict
         && let (Judge::Belay, Outcome::Inconclusive(gap)) = (&verdict.by, verdict.outcome)
@@ -93,6 +96,7 @@ fn catch(state: &State, host: &Host, now: Timestamp) -> Vec<String> {
         class.enforce.word(),
         gate::sentence(&answer, now)
     ));
+    lines.extend(host_policy::closed_now(state, &class, now).map(|closed| gate::closed(&closed)));
     lines.extend(host_policy::classified(state, &host.id, now).map(|classified| gate::classified(&classified)));
     lines
 }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::policy::HostPolicy;
+use crate::model::closed::Closed;
 use crate::model::gate::{Enforce, Gate, GateAnswer, HoldOrder, Known, Offered, Why};
 use crate::model::ids::{ChangeId, Environment, Release};
 use crate::model::item::{Content, ItemKey, Items, branch, environment_content};
@@ -27,6 +28,8 @@ pub struct Rules<'a> {
     pub environments: &'a BTreeMap<Release, Environment>,
     /// Content that is not accepted may come: the wave of the host is open.
     pub wave_open: bool,
+    /// The class of the host is closed for what is new, or was until it should have opened.
+    pub closed: Option<&'a Closed>,
     /// How long content that is not known here stays closed while the server is away.
     pub max_closed: Span,
     /// Whether somebody who knows more could be asked.
@@ -59,10 +62,10 @@ pub fn gate(rules: &Rules<'_>, known: &dyn Fn(&ItemKey, &Content) -> Known, offe
     }
     match rules.enforce {
         Enforce::Off => {
-            let stricter = weigh(rules, Enforce::Rejected, known, offered);
+            let stricter = weigh(rules, Enforce::Rejected, known, offered, now);
             if stricter.gate == Gate::Go { stricter } else { GateAnswer::go(Why::Observing(Box::new(stricter))) }
         }
-        level => weigh(rules, level, known, offered),
+        level => weigh(rules, level, known, offered, now),
     }
 }
 
@@ -80,12 +83,14 @@ pub fn gate_by(
 ) -> GateAnswer {
     let release = release.or(policy.release.as_ref());
     let fits = release == policy.release.as_ref();
+    let closed = policy.closed_at(now);
     let rules = Rules {
         enforce: policy.enforce,
         holds: &policy.holds,
         release,
         environments: &policy.environments,
-        wave_open: policy.wave_open,
+        wave_open: policy.wave_open && closed.is_none(),
+        closed,
         max_closed: policy.max_closed,
         server,
         break_glass: glass,
@@ -102,7 +107,7 @@ struct Sorted {
     good: u32,
 }
 
-fn weigh(rules: &Rules<'_>, level: Enforce, known: &dyn Fn(&ItemKey, &Content) -> Known, offered: &Offered) -> GateAnswer {
+fn weigh(rules: &Rules<'_>, level: Enforce, known: &dyn Fn(&ItemKey, &Content) -> Known, offered: &Offered, now: Timestamp) -> GateAnswer {
     if offered.delta.as_ref().is_some_and(Items::is_empty) && offered.opaque == 0 && mismatch(rules, offered).is_none() {
         return GateAnswer::go(Why::EmptyDelta);
     }
@@ -117,14 +122,21 @@ fn weigh(rules: &Rules<'_>, level: Enforce, known: &dyn Fn(&ItemKey, &Content) -
     if open == 0 {
         return GateAnswer::go(if offered.delta.is_none() && sorted.good == 0 { Why::NothingAgainst } else { Why::AllAccepted });
     }
-    match rules.server {
-        Server::Away(since) if level >= Enforce::Rejected && sorted.unseen > 0 => away(rules, since, sorted.unseen),
-        Server::Away(_) | Server::Fresh if level >= Enforce::Waves && !rules.wave_open => {
-            let change = sorted.on_trial.keys().next_back().copied();
-            GateAnswer { gate: Gate::Deferred, why: vec![Why::WaveNotOpen { items: open, change }], until: None, pages: false }
-        }
-        Server::Away(_) | Server::Fresh => GateAnswer::go(Why::MayCome { items: open }),
+    let change = sorted.on_trial.keys().next_back().copied();
+    let waits = level >= Enforce::Waves && !rules.wave_open;
+    match (rules.server, rules.closed) {
+        // What people closed until a certain time stays closed until then, whoever is away.
+        (_, Some(closed)) if waits && closed.until.is_some_and(|until| now < until) => shut(closed, open),
+        (Server::Away(since), _) if level >= Enforce::Rejected && sorted.unseen > 0 => away(rules, since, sorted.unseen),
+        (_, Some(closed)) if waits && closed.until.is_none() => shut(closed, open),
+        _ if waits => GateAnswer { gate: Gate::Deferred, why: vec![Why::WaveNotOpen { items: open, change }], until: None, pages: false },
+        _ => GateAnswer::go(Why::MayCome { items: open }),
     }
+}
+
+fn shut(closed: &Closed, items: u32) -> GateAnswer {
+    let why = vec![Why::Closed { items, closed: closed.clone() }];
+    GateAnswer { gate: Gate::Deferred, why, until: closed.until, pages: false }
 }
 
 fn refused(why: Vec<Why>) -> GateAnswer {

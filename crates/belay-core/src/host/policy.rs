@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::closed::{Closed, Closing};
 use crate::model::gate::{Enforce, HoldOrder, Known};
 use crate::model::ids::{ClassName, Environment, HoldId, HostId, Release, RevertId};
 use crate::model::item::{Content, ItemKey};
@@ -38,8 +39,12 @@ pub struct HostPolicy {
     pub items: BTreeMap<ItemKey, BTreeMap<Content, Known>>,
     /// The environment the host is fixed to.
     pub pin: Option<Pin>,
-    /// Whether content that is not accepted may come: the wave of the host is open.
+    /// Whether content that is not accepted may come: the wave of the host is open, and its class is
+    /// not closed.
     pub wave_open: bool,
+    /// The present closed time and those to come, in their order. The host closes by itself when one
+    /// begins; it never opens by itself.
+    pub closed: Vec<Closing>,
     /// The environment its wave gives it, where waves are kept by the classifier.
     pub wave: Option<Environment>,
     /// A hold has expired: rehearse a run, so that the server sees what would change.
@@ -119,6 +124,12 @@ impl HostPolicy {
     pub fn without_holds(mut self, yielded: &BTreeSet<HoldId>) -> Self {
         self.holds.retain(|hold| !yielded.contains(&hold.id));
         self
+    }
+
+    /// The last closed time that has begun, whether or not it should be over: opening takes a word of
+    /// the server.
+    pub fn closed_at(&self, now: Timestamp) -> Option<&Closed> {
+        self.closed.iter().rev().find(|closing| closing.at <= now).map(|closing| &closing.closed)
     }
 
     /// What is known of a content, for the release the policy is made for.

@@ -1,5 +1,6 @@
 //! The gate: may this run go ahead? What a run would apply, and the answer with its reasons.
 
+use super::closed::Closed;
 use super::hold::WARN_LATE;
 use super::ids::{ChangeId, Environment, HoldId, Release};
 use super::item::{ItemKey, Items};
@@ -173,6 +174,13 @@ pub enum Why {
         items: u32,
         /// The Change they are on trial in, if any.
         change: Option<ChangeId>,
+    },
+    /// Content that nobody accepted yet, and its class is closed for what is new.
+    Closed {
+        /// How many items.
+        items: u32,
+        /// Why and until when.
+        closed: Closed,
     },
     /// Content that is not known here, and the server that would know cannot be asked.
     Away {

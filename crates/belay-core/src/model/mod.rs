@@ -2,10 +2,12 @@
 
 pub mod alert;
 pub mod change;
+pub mod closed;
 pub mod evidence;
 pub mod gate;
 pub mod hold;
 pub mod host;
+pub mod hours;
 pub mod ids;
 pub mod item;
 pub mod log;

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::closed::Freeze;
 use super::gate::Enforce;
+use super::hours::{Hours, Zone};
 use super::ids::{ClassName, Environment, HostId, ReceiverName, Release};
 use super::signal::Signal;
 use super::time::Span;
@@ -23,6 +25,11 @@ pub struct Policy {
     pub signals: Vec<Signal>,
     /// Places alerts go to.
     pub receivers: Vec<Receiver>,
+    /// Times in which nothing new comes.
+    pub freezes: Vec<Freeze>,
+    /// The time zones that the text names, by name, as they were when it was read: what it means must
+    /// not change because a machine learns of another rule.
+    pub zones: BTreeMap<String, Arc<Zone>>,
     /// Where people reach the pages and the API, for links; no trailing slash.
     pub public_url: Option<String>,
 }
@@ -60,6 +67,10 @@ pub struct ClassPolicy {
     pub canaries: Vec<Pattern>,
     /// The fact whose values take turns.
     pub spread: Option<String>,
+    /// The fact of which no wave but the last has two hosts of one value.
+    pub apart: Option<String>,
+    /// When waves may open; at any time where there are none.
+    pub hours: Option<Hours>,
     /// What becomes of the next wave when the one before could not be told.
     pub on_inconclusive: OnInconclusive,
     /// The environments of what is stable and of what is new, where the classifier keeps the waves.
@@ -187,11 +198,18 @@ impl ClassPolicy {
             waves: Vec::new(),
             canaries: Vec::new(),
             spread: None,
+            apart: None,
+            hours: None,
             on_inconclusive: OnInconclusive::Next,
             branches: None,
             stale: None,
             foreign_lock: Some(Span::from_min(24 * 60)),
         }
+    }
+
+    /// Whether content comes to it in waves: they are kept only where the gate defers.
+    pub fn keeps_waves(&self) -> bool {
+        self.enforce >= Enforce::Waves && !self.waves.is_empty()
     }
 
     fn holds(&self, host: &HostId, facts: &BTreeMap<String, String>) -> bool {
@@ -208,7 +226,15 @@ impl ClassPolicy {
 impl Default for Policy {
     /// What holds without any configuration: one class that observes, no signals, no receivers.
     fn default() -> Self {
-        Self { text: "".into(), classes: vec![], signals: vec![], receivers: vec![], public_url: None }
+        Self {
+            text: "".into(),
+            classes: vec![],
+            signals: vec![],
+            receivers: vec![],
+            freezes: vec![],
+            zones: BTreeMap::new(),
+            public_url: None,
+        }
     }
 }
 

@@ -49,8 +49,7 @@ impl State {
             Fact::WouldHaveRefused { class, would } => {
                 self.would.insert(class.clone(), *would);
             }
-            Fact::StaleSet { class, hosts } => set_hosts(&mut self.stale, class, hosts),
-            Fact::ForeignSet { class, hosts } => set_hosts(&mut self.foreign, class, hosts),
+            Fact::StaleSet { .. } | Fact::ForeignSet { .. } | Fact::ClosedSet { .. } => self.apply_to_class(fact),
             Fact::BreakerSet { breaker } => self.breaker = *breaker,
             Fact::IncarnationBegun { incarnation } => self.counters.incarnation = *incarnation,
             Fact::AlertedRestored { about, at } => {
@@ -217,6 +216,20 @@ impl State {
         }
     }
 
+    fn apply_to_class(&mut self, fact: &Fact) {
+        match fact {
+            Fact::StaleSet { class, hosts } => set_hosts(&mut self.stale, class, hosts),
+            Fact::ForeignSet { class, hosts } => set_hosts(&mut self.foreign, class, hosts),
+            Fact::ClosedSet { class, closed: None } => {
+                self.closed.remove(class);
+            }
+            Fact::ClosedSet { class, closed: Some(closed) } => {
+                self.closed.insert(class.clone(), closed.clone());
+            }
+            _ => unreachable!("apply sends only facts about a class here"),
+        }
+    }
+
     fn apply_to_catch(&mut self, fact: &Fact) {
         match fact {
             Fact::HoldSet { hold, .. } => {
@@ -260,6 +273,7 @@ fn steers(fact: &Fact) -> bool {
         | Fact::ItemsMarked { .. }
         | Fact::ChangeOpened { .. }
         | Fact::WaveOpened { .. }
+        | Fact::ClosedSet { .. }
         | Fact::Decided { .. }
         | Fact::HoldSet { .. }
         | Fact::PinSet { .. }

@@ -8,6 +8,7 @@ use super::Scope;
 use crate::host::policy::Pin;
 use crate::model::alert::{Effect, Subject};
 use crate::model::change::{Change, ItemWords, Treated};
+use crate::model::closed::Closed;
 use crate::model::hold::Hold;
 use crate::model::host::{Agent, Host};
 use crate::model::ids::{ChangeId, ClassName, Digest, EffectId, HostId, InboxId, Release};
@@ -268,6 +269,13 @@ pub enum Fact {
         /// The hosts; empty when it is over.
         hosts: BTreeSet<HostId>,
     },
+    /// A class was closed for what is new, for another reason or time than before, or opened.
+    ClosedSet {
+        /// The class.
+        class: ClassName,
+        /// Why and until when; none when it opened.
+        closed: Option<Closed>,
+    },
     /// Belay itself is stopping configuration management, or does no more.
     BreakerSet {
         /// Since when and how many; none when it is over.
@@ -334,6 +342,7 @@ impl Fact {
             Self::WouldHaveRefused { .. } => "would-have-refused",
             Self::StaleSet { .. } => "stale-set",
             Self::ForeignSet { .. } => "foreign-set",
+            Self::ClosedSet { .. } => "closed-set",
             Self::BreakerSet { .. } => "breaker-set",
             Self::IncarnationBegun { .. } => "incarnation-begun",
             Self::AlertedRestored { .. } => "alerted-restored",

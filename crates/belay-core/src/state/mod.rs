@@ -14,6 +14,7 @@ pub use fact::{Counters, Fact, Note, NoteKind};
 
 use crate::model::alert::{Effect, Subject};
 use crate::model::change::Change;
+use crate::model::closed::Closed;
 use crate::model::hold::Hold;
 use crate::model::host::Host;
 use crate::model::ids::{ChangeId, ClassName, EffectId, HoldId, HostId, Release, RevertId};
@@ -56,10 +57,26 @@ pub struct State {
     pub stale: BTreeMap<ClassName, BTreeSet<HostId>>,
     /// Hosts on which a lock of somebody else has stood for long, by class.
     pub foreign: BTreeMap<ClassName, BTreeSet<HostId>>,
+    /// Classes that are closed for what is new, as hosts were told. Closing goes by the clock alone;
+    /// opening takes the end of this, which takes a commit.
+    pub closed: BTreeMap<ClassName, Closed>,
     /// Belay itself is stopping configuration management.
     pub breaker: Option<Breaker>,
     /// Credentials.
     pub tokens: Vec<Token>,
+    /// Whether the replica that holds this state leads. No fact says so and no snapshot holds it:
+    /// whoever holds the state sets it.
+    pub lead: Lead,
+}
+
+/// Whether a replica may decide. A single server always leads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lead {
+    /// It leads, and reaches the majority.
+    #[default]
+    Leads,
+    /// It does not: it decides nothing, and opens nothing.
+    Follows,
 }
 
 /// Decided Changes that stay in memory; older ones live in the ledger's tables.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::fact::Fact;
 use super::{Scope, State, Would};
 use crate::model::alert::Subject;
+use crate::model::closed::Closed;
 use crate::model::hold::Hold;
 use crate::model::ids::{ChangeId, ClassName};
 use crate::model::item::{Items, Mark};
@@ -46,6 +47,8 @@ impl State {
         facts.extend(self.would.iter().map(would));
         facts.extend(self.stale.iter().map(|(class, hosts)| Fact::StaleSet { class: class.clone(), hosts: hosts.clone() }));
         facts.extend(self.foreign.iter().map(|(class, hosts)| Fact::ForeignSet { class: class.clone(), hosts: hosts.clone() }));
+        let closed = |(class, closed): (&ClassName, &Closed)| Fact::ClosedSet { class: class.clone(), closed: Some(closed.clone()) };
+        facts.extend(self.closed.iter().map(closed));
         facts.extend(self.breaker.map(|breaker| Fact::BreakerSet { breaker: Some(breaker) }));
         let told = self.alerted.iter().filter(|(about, _)| !matches!(about, Subject::Change(_)));
         facts.extend(told.map(|(about, at)| Fact::AlertedRestored { about: about.clone(), at: *at }));

@@ -1,9 +1,12 @@
 //! The core from outside: inputs in, facts and state out.
 
 mod acceptance;
+mod apart;
 mod catch;
+mod closed;
 mod hold_histories;
 mod holds;
+mod hours;
 mod intake;
 mod judging;
 mod lab;

@@ -17,13 +17,13 @@ use belay_stats::rng::Rng;
 use crate::holds::id;
 use crate::lab::{FILE, Lab, admin, class, content, flow, told};
 
-const HOSTS: u64 = 20;
+pub const HOSTS: u64 = 20;
 
-fn names() -> Vec<String> {
+pub fn names() -> Vec<String> {
     (1..=HOSTS).map(|n| format!("web{n:02}")).collect()
 }
 
-fn fleet(alter: impl FnOnce(&mut ClassPolicy)) -> Lab {
+pub fn fleet(alter: impl FnOnce(&mut ClassPolicy)) -> Lab {
     let mut lab = Lab::new();
     let mut web = class("web");
     web.enforce = Enforce::Waves;
@@ -40,7 +40,7 @@ fn fleet(alter: impl FnOnce(&mut ClassPolicy)) -> Lab {
     lab
 }
 
-fn offered(text: &str) -> Offered {
+pub fn offered(text: &str) -> Offered {
     let delta = Items::from([(ItemKey::new("File", FILE, "content"), content(text))]);
     Offered { environment: Environment::parse("production").ok(), delta: Some(delta), ..Offered::default() }
 }
@@ -52,12 +52,12 @@ fn with(text: &str, parameter: &str, value: &str) -> Offered {
     offered
 }
 
-fn may(lab: &Lab, host: &str, text: &str) -> bool {
+pub fn may(lab: &Lab, host: &str, text: &str) -> bool {
     gate(&lab.state, &id(host), &offered(text), lab.now).gate == Gate::Go
 }
 
 /// Every host runs, and gets the text where its gate lets it.
-fn round(lab: &mut Lab, text: &str) -> BTreeSet<String> {
+pub fn round(lab: &mut Lab, text: &str) -> BTreeSet<String> {
     let mut got = BTreeSet::new();
     for host in names() {
         if may(lab, &host, text) {
@@ -68,7 +68,7 @@ fn round(lab: &mut Lab, text: &str) -> BTreeSet<String> {
     got
 }
 
-fn waves_open(lab: &Lab) -> u32 {
+pub fn waves_open(lab: &Lab) -> u32 {
     lab.state.changes[&ChangeId(1)].waves.as_ref().unwrap().open
 }
 

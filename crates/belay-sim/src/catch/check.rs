@@ -13,7 +13,8 @@ use belay_core::model::item::branch;
 use belay_core::model::time::Timestamp;
 use belay_core::state::{Fact, State};
 
-use super::site::{Member, Site};
+use super::calendar::Calendar;
+use super::site::{Member, Site, cluster};
 use crate::checkers::Breach;
 use crate::machine::Machine;
 
@@ -69,6 +70,23 @@ impl Checks {
     pub(super) fn folded(&mut self, facts: &[(Timestamp, Fact)], again: &State) {
         if again.to_facts() != facts {
             self.wrong("replay = live", "a restart gave another state".to_owned());
+        }
+    }
+
+    pub(super) fn wave_opened(&mut self, at: Timestamp, calendar: &Calendar) {
+        if calendar.closed(at) {
+            self.wrong("no wave opens while its class is closed", format!("one opened at {at}"));
+        }
+    }
+
+    /// Content that its host does not know to be good comes to nobody while its class is closed, by
+    /// the clock of the server and by that of the host.
+    pub(super) fn came_while_closed(&mut self, host: &HostId, known: &Member, offered: &Offered, answer: &GateAnswer, closed: bool) {
+        let Some(policy) = known.machine.policy.as_ref().filter(|policy| policy.enforce >= Enforce::Waves) else { return };
+        let fits = policy.release.as_ref() == Some(&known.release);
+        let good = |(key, content)| fits && matches!(policy.known(key, content), Known::Accepted | Known::Adopted);
+        if closed && answer.gate == Gate::Go && !offered.delta.iter().flatten().all(good) {
+            self.wrong("nothing new comes while a class is closed", format!("{host}: {answer:?}"));
         }
     }
 
@@ -133,12 +151,27 @@ impl Site {
             }
             wrong.extend(self.lifted_blind(hold));
         }
+        wrong.extend(self.together());
         for hold in &self.checks.placed {
             if !self.state.holds.contains_key(hold) {
                 wrong.push(("no hold is lost", hold.to_string()));
             }
         }
         self.checks.wrong.extend(wrong);
+    }
+
+    /// Two hosts of one cluster never stand in one early wave.
+    fn together(&self) -> Option<(&'static str, String)> {
+        let mut drawn = self.state.open_changes().filter_map(|change| Some((change.id, change.waves.as_ref()?)));
+        let twice = drawn.find(|(_, waves)| {
+            let early = &waves.sizes[..waves.sizes.len().saturating_sub(1)];
+            let from = [0].into_iter().chain(early.iter().copied());
+            from.zip(early).any(|(from, to)| {
+                let clusters: Vec<String> = waves.order[from as usize..*to as usize].iter().map(cluster).collect();
+                clusters.iter().collect::<BTreeSet<_>>().len() < clusters.len()
+            })
+        });
+        twice.filter(|_| self.calendar.apart).map(|(id, _)| ("clusters are kept apart", id.to_string()))
     }
 
     /// A hold ends by a person, or when the rehearsal of each of its hosts showed nothing.

@@ -18,6 +18,7 @@ use belay_core::state::{Fact, State};
 use belay_stats::rng::Rng;
 
 use super::Tally;
+use super::calendar::Calendar;
 use super::check::Checks;
 use crate::machine::{Crash, Machine};
 use crate::world::BEGINNING;
@@ -58,6 +59,7 @@ pub(super) struct Site {
     /// What each environment offers.
     pub(super) branches: BTreeMap<&'static str, String>,
     pub(super) texts: u64,
+    pub(super) calendar: Calendar,
     pub(super) tally: Tally,
     pub(super) checks: Checks,
 }
@@ -74,11 +76,15 @@ impl Site {
             hosts: BTreeMap::new(),
             branches: BTreeMap::from([("production", "for 141".to_owned()), ("r142", "for 142".to_owned())]),
             texts: 0,
+            calendar: Calendar::default(),
             tally: Tally { agents, ..Tally::default() },
             checks: Checks::default(),
             rng: rng.fork(1),
         };
         let level = ["release-match", "rejected", "waves"][rng.below(3) as usize];
+        if level == "waves" {
+            site.calendar = Calendar::drawn(&mut rng.fork(2));
+        }
         site.load(level);
         for number in 1..=agents {
             let id = HostId::parse(&format!("web{number:03}")).expect("a number makes a name");
@@ -105,10 +111,11 @@ impl Site {
 
     fn load(&mut self, level: &str) {
         let waves = if level == "waves" { "waves = [1, \"25%\", \"100%\"]\n" } else { "" };
+        let (closed, freeze) = (self.calendar.of_class(), self.calendar.of_freeze());
         let text = format!(
-            "[[class]]\nname = \"web\"\nhosts = [\"web*\"]\nenforce = \"{level}\"\n{waves}max_closed = \"1h\"\nstale = \"65m\"\n\
+            "[[class]]\nname = \"web\"\nhosts = [\"web*\"]\nenforce = \"{level}\"\n{waves}{closed}max_closed = \"1h\"\nstale = \"65m\"\n\
              environments = {{ 141 = \"production\", 142 = \"r142\" }}\n\
-             [[signal]]\nname = \"requests\"\nkind = \"flow\"\nselect = \"requests_total\"\n\
+             {freeze}[[signal]]\nname = \"requests\"\nkind = \"flow\"\nselect = \"requests_total\"\n\
              [[alert]]\nname = \"team\"\nurl = \"https://alerts.example.com/a\"\n"
         );
         let policy = belay_api::config::parse("catch", &text).expect("a constant that is a configuration").policy;
@@ -120,6 +127,10 @@ impl Site {
         let (facts, answer) = decide(&self.state, self.now, input);
         let at = self.now.max(self.state.now);
         for fact in facts {
+            if matches!(fact, Fact::WaveOpened { .. }) {
+                self.tally.waves += 1;
+                self.checks.wave_opened(at, &self.calendar);
+            }
             self.state.apply(at, &fact);
             self.journal.push((at, fact));
         }
@@ -186,7 +197,8 @@ impl Site {
         if known.cut_off || !self.up {
             return false;
         }
-        let poll = known.machine.told(Some(known.release.clone()), now + known.skew);
+        let mut poll = known.machine.told(Some(known.release.clone()), now + known.skew);
+        poll.facts = Some(BTreeMap::from([("cluster".to_owned(), cluster(host))]));
         let answer = self.tell(&Input::Polled { principal: Principal::Host(host.clone()), host: host.clone(), poll: Box::new(poll) });
         let Answer::Polled { ack } = answer else { return false };
         if self.rng.chance(0.02) {
@@ -236,6 +248,9 @@ impl Site {
         let release = known.release.clone();
         let answer = known.machine.gate(Some(&release), &offered, server, now + known.skew);
         self.checks.answered(host, &self.hosts[host], &offered, &answer, server);
+        let closed = self.calendar.closed(now) && self.calendar.closed(now + self.hosts[host].skew);
+        self.checks.came_while_closed(host, &self.hosts[host], &offered, &answer, closed);
+        self.tally.closed += u64::from(matches!(answer.why.first(), Some(Why::Closed { .. })));
         match answer.gate {
             Gate::Go => self.apply(host, name, &text, answer.pages.then_some(&answer.why[0])),
             Gate::Held => self.tally.held += 1,
@@ -322,6 +337,12 @@ impl Site {
             tool_version: "1".to_owned(),
         }
     }
+}
+
+/// Every seventh host is of the same cluster.
+pub(super) fn cluster(host: &HostId) -> String {
+    let number: u64 = host.as_str().trim_start_matches("web").parse().expect("hosts are numbered");
+    format!("c{}", number % 7)
 }
 
 pub(super) fn item() -> ItemKey {

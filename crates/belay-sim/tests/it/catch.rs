@@ -12,9 +12,9 @@ fn all_hold(seeds: std::ops::RangeInclusive<u64>) {
     }
     println!("{all:?}");
     assert!(breaches.is_empty(), "{} breaches:\n{}", breaches.len(), breaches[..breaches.len().min(20)].join("\n"));
-    let Tally { agents, went, held, refused, deferred, let_through, holds, broken, handed_over, restarts, restores } = all;
+    let Tally { agents, went, held, refused, deferred, closed, waves, let_through, holds, broken, handed_over, restarts, restores } = all;
     assert!(agents > 1_000 && went > 1_000, "{all:?}");
-    let rare = [held, refused, deferred, let_through, holds, broken, handed_over, restarts, restores];
+    let rare = [held, refused, deferred, closed, waves, let_through, holds, broken, handed_over, restarts, restores];
     assert!(rare.iter().all(|count| *count > 20), "the stories test too little: {all:?}");
 }
 

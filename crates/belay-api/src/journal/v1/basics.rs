@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use belay_core::model::alert::Subject;
+use belay_core::model::hours::Zone;
 use belay_core::model::ids::{
     ChangeId, ClassName, Digest, EffectId, Environment, HoldId, HostId, InboxId, ReceiverName, Release, RevertId, RunId, SignalName,
     ToolName,
@@ -13,10 +14,10 @@ use belay_core::model::log::LogEvidence;
 use belay_core::model::policy::{Pattern, Policy};
 use belay_core::model::principal::Actor;
 use belay_core::model::time::{Span, Timestamp};
-use serde::ser::{SerializeSeq, Serializer};
+use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
 
-use super::form::{Fault, Form, Put};
+use super::form::{Fault, Fields, Form, Put, put_field};
 
 /// The text of a value that must be one.
 pub(super) fn text(value: Value) -> Result<String, Fault> {
@@ -279,16 +280,45 @@ impl Form for Pattern {
     }
 }
 
-/// A configuration is written as the text it was read from, and read by the same reader.
-impl Form for Arc<Policy> {
+form_struct! {
+    Zone { name, first, changes }
+}
+
+impl Form for Arc<Zone> {
     fn put<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        out.serialize_str(&self.text)
+        (**self).put(out)
     }
 
     fn take(value: Value) -> Result<Self, Fault> {
-        let text = text(value)?;
+        Zone::take(value).map(Self::new)
+    }
+}
+
+/// A configuration is written as the text it was read from, and read by the same reader. Where it
+/// names time zones, these stand beside the text.
+impl Form for Arc<Policy> {
+    fn put<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        if self.zones.is_empty() {
+            return out.serialize_str(&self.text);
+        }
+        let mut fields = out.serialize_map(None)?;
+        put_field(&mut fields, "text", &self.text)?;
+        put_field(&mut fields, "zones", &self.zones)?;
+        fields.end()
+    }
+
+    fn take(value: Value) -> Result<Self, Fault> {
+        let (text, zones) = match value {
+            Value::Object(_) => {
+                let mut fields = Fields::of(value)?;
+                let taken = (fields.take("text")?, fields.take("zones")?);
+                fields.finish()?;
+                taken
+            }
+            other => (text(other)?, BTreeMap::new()),
+        };
         let wrong = |errors: Vec<crate::config::ConfigError>| Fault::new(crate::config::lines(&errors));
-        Ok(Self::new(crate::config::parse("recorded configuration", &text).map_err(wrong)?.policy))
+        Ok(Self::new(crate::config::parse_recorded(&text, zones).map_err(wrong)?.policy))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use belay_core::host::policy::{Pin, RevertWay};
 use belay_core::host::talk::{Asked, BreakGlass, HostStatus, Lock, Schedule};
+use belay_core::model::closed::{Closed, ClosedBy};
 use belay_core::model::gate::Gate;
 use belay_core::model::hold::{Broken, Hold, HoldEnd, HoldScope, Told};
 use belay_core::model::host::Agent;
@@ -27,12 +28,14 @@ form_struct! {
     Revert { id, change, asked, by, reason, ways, hosts, hold, stopped }
     Would { since, release_match, rejected, told }
     Breaker { since, refused, asked }
+    Closed { by, until }
 }
 
 form_enum! {
     Told { "nothing" => Nothing, "early" => Early, "late" => Late, "expired" => Expired, "escalated" => Escalated }
     Lock { "absent" => Absent, "ours" => Ours(holds), "foreign" => Foreign { message, since } }
     Schedule { "unknown" => Unknown, "there" => There(entry), "switched-off" => SwitchedOff(entry), "missing" => Missing }
+    ClosedBy { "hours" => Hours, "freeze" => Freeze(reason), "not-leading" => NotLeading }
     Gate { "go" => Go, "deferred" => Deferred, "refused" => Refused, "held" => Held }
     Progress { "waiting" => Waiting, "asked" => Asked(at), "done" => Done(at), "failed" => Failed(why) }
     RevertWay { "pin-and-run" => PinAndRun { environment }, "restore" => Restore { files }, "declared" => Declared }

@@ -90,6 +90,7 @@ form_facts! {
     "would-have-refused" => WouldHaveRefused { class, would },
     "stale-set" => StaleSet { class, hosts },
     "foreign-set" => ForeignSet { class, hosts },
+    "closed-set" => ClosedSet { class, closed },
     "breaker-set" => BreakerSet { breaker },
     "incarnation-begun" => IncarnationBegun { incarnation },
     "alerted-restored" => AlertedRestored { about, at },
