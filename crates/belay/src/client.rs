@@ -58,7 +58,7 @@ pub struct Reply {
 pub struct Content {
     kind: &'static str,
     bytes: Bytes,
-    seen: Option<u32>,
+    seen: Option<String>,
 }
 
 impl Content {
@@ -78,8 +78,8 @@ impl Content {
 
     /// The same, to be taken only where this revision is still the newest (`If-Match`).
     #[must_use]
-    pub fn seen(self, revision: Option<u32>) -> Self {
-        Self { seen: revision, ..self }
+    pub fn seen(self, revision: Option<impl ToString>) -> Self {
+        Self { seen: revision.map(|revision| revision.to_string()), ..self }
     }
 }
 

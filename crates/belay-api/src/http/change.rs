@@ -79,6 +79,10 @@ pub struct ChangeView {
     pub findings: Vec<FindingView>,
     /// What should have been seen and was not, likewise.
     pub lacks: Vec<LackView>,
+    /// A short mark of the evidence as it stands, for `If-Match`: a decision with it is taken only
+    /// while nothing else was found or decided.
+    #[serde(default)]
+    pub evidence_mark: String,
     /// All of it in plain words, line by line.
     pub explanation: Vec<String>,
 }
@@ -205,6 +209,7 @@ impl ChangeView {
             looked: change.look.as_ref().map(|look| look.at.to_string()),
             findings: explain::findings(change).iter().map(FindingView::from).collect(),
             lacks: explain::lacks(change).iter().map(LackView::from).collect(),
+            evidence_mark: change.evidence_mark(),
             explanation: Vec::new(),
         }
     }

@@ -104,6 +104,8 @@ pub enum Input {
         change: ChangeId,
         /// Which.
         ruling: Ruling,
+        /// The mark of the evidence that was seen, where the one who decides says it.
+        seen: Option<String>,
         /// Why; mandatory.
         reason: String,
     },
@@ -267,7 +269,9 @@ pub fn decide(state: &State, now: Timestamp, input: &Input) -> (Vec<Fact>, Answe
         }
         Input::Facts { principal, host, release, facts } => facts::facts(&mut draft, principal, host, release.as_ref(), facts),
         Input::Looked { change, look, evidence } => look::looked(&mut draft, *change, look, *evidence),
-        Input::Override { principal, change, ruling, reason } => people::rule(&mut draft, principal, *change, *ruling, reason),
+        Input::Override { principal, change, ruling, seen, reason } => {
+            people::rule(&mut draft, principal, *change, *ruling, seen.as_deref(), reason)
+        }
         Input::IssueToken { principal, token } => people::issue(&mut draft, principal, token),
         Input::RevokeToken { principal, name } => people::revoke(&mut draft, principal, name),
         Input::PlaceHold { principal, ask } => holds::place(&mut draft, principal, ask),

@@ -13,7 +13,7 @@ const REASON_MAX: usize = 1000;
 /// The most credentials there may be.
 const TOKENS_MAX: usize = 10_000;
 
-pub(super) fn rule(draft: &mut Draft<'_>, principal: &Principal, id: ChangeId, ruling: Ruling, reason: &str) -> Answer {
+pub(super) fn rule(draft: &mut Draft<'_>, principal: &Principal, id: ChangeId, ruling: Ruling, seen: Option<&str>, reason: &str) -> Answer {
     let actor = principal.actor();
     if !principal.has(Role::Approver) {
         draft.note(NoteKind::Security, &actor, None, format!("{actor} tried to rule on {id} without the role of an approver"));
@@ -29,6 +29,13 @@ pub(super) fn rule(draft: &mut Draft<'_>, principal: &Principal, id: ChangeId, r
     let Some(change) = draft.state.changes.get(&id) else {
         return Answer::NotFound(format!("there is no Change {id} any more that could be ruled on"));
     };
+    let mark = change.evidence_mark();
+    if seen.is_some_and(|seen| seen != mark) {
+        return Answer::Outdated(format!(
+            "{id} stands otherwise than when you looked (it is {} now, evidence {mark}): look again with `belay why {id}`",
+            crate::explain::change::standing(change)
+        ));
+    }
     let outcome = match ruling {
         Ruling::Accept => Outcome::Accepted,
         Ruling::Reject => Outcome::Rejected,

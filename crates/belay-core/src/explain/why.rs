@@ -38,6 +38,7 @@ pub fn change(state: &State, id: ChangeId, now: Timestamp) -> Vec<String> {
     {
         lines.push(format!("what to do: {}", words::gap(gap).1));
     }
+    lines.push(format!("evidence {}: `--seen {0}` decides on what is shown here, or not at all", change.evidence_mark()));
     lines
 }
 

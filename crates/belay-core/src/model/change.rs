@@ -175,6 +175,20 @@ impl Change {
         self.verdict.is_none()
     }
 
+    /// A short mark of the evidence as it stands: another verdict or another finding gives another
+    /// mark; more hosts or more of the same data do not. Who decides says by it what was seen.
+    pub fn evidence_mark(&self) -> String {
+        let findings = match (&self.verdict, &self.look) {
+            (Some(verdict), _) => &verdict.findings[..],
+            (None, Some(look)) => &look.findings[..],
+            (None, None) => &[],
+        };
+        let mut parts =
+            vec![self.standing.word().to_owned(), self.verdict.as_ref().map_or(String::new(), |verdict| verdict.at.to_string())];
+        parts.extend(findings.iter().map(|finding| format!("{} {}", finding.code(), finding.says.word())));
+        Digest::of_parts(parts.iter().map(String::as_str)).to_string()[..8].to_owned()
+    }
+
     /// Whether it is the arrival of a release.
     pub fn brings_release(&self) -> bool {
         self.items.keys().any(|key| &*key.kind == RELEASE_KIND)

@@ -274,6 +274,7 @@ fn a_verdict_of_a_person_is_not_taken_where_nobody_leads() {
         principal: crate::lab::admin(),
         change: ChangeId(1),
         ruling: belay_core::decide::Ruling::Accept,
+        seen: None,
         reason: "I know it".to_owned(),
     });
     assert!(answer.refusal().is_some_and(|text| text.contains("does not lead")), "{answer:?}");

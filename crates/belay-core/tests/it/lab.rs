@@ -152,7 +152,7 @@ impl Lab {
 
     pub fn rule(&mut self, role: Role, change: u64, ruling: Ruling, reason: &str) -> Answer {
         let principal = Principal::Person { name: "alice".into(), role };
-        self.tell(&Input::Override { principal, change: ChangeId(change), ruling, reason: reason.into() })
+        self.tell(&Input::Override { principal, change: ChangeId(change), ruling, seen: None, reason: reason.into() })
     }
 
     pub fn mark(&self, class: &str, release: &str, path: &str, text: &str) -> Option<Mark> {

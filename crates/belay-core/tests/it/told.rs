@@ -2,7 +2,7 @@
 //! their age, and what a class that only observes would have refused.
 
 use belay_core::decide::wake::{self, OBSERVED};
-use belay_core::decide::{Answer, Input};
+use belay_core::decide::{Answer, Input, Ruling};
 use belay_core::explain::alert::alert;
 use belay_core::host::talk::{HostStatus, Lock, Poll};
 use belay_core::judge::judge;
@@ -247,4 +247,26 @@ fn an_old_catalog_on_a_new_release_is_rejected_and_the_alert_says_that_it_was_a_
         .iter()
         .filter(|(_, fact)| matches!(fact, Fact::RunRecorded { run, .. } if matches!(run.kind, RunKind::CachedCatalog(_))));
     assert_eq!(runs.count(), 2, "a kind of run of its own");
+}
+
+#[test]
+fn a_decision_is_bound_to_the_evidence_that_was_seen() {
+    let mut lab = on_trial();
+    let rules = |lab: &mut Lab, ruling, seen: Option<String>| {
+        lab.tell(&Input::Override { principal: crate::lab::admin(), change: ChangeId(2), ruling, seen, reason: "I looked".into() })
+    };
+    let mark = |lab: &Lab| lab.state.changes[&ChangeId(2)].evidence_mark();
+    let seen = mark(&lab);
+    lab.report(told("web2", "production").file(FILE, A).version("v1"));
+    assert_eq!(mark(&lab), seen, "another host is no other evidence");
+    lab.conclude(2, Outcome::Rejected);
+    let outdated = rules(&mut lab, Ruling::Accept, Some(seen));
+    assert!(matches!(&outdated, Answer::Outdated(text) if text.contains("it is rejected since")), "{outdated:?}");
+    assert_eq!(lab.state.changes[&ChangeId(2)].standing, Standing::Final(Outcome::Rejected));
+    let seen = mark(&lab);
+    let lines = belay_core::explain::why::change(&lab.state, ChangeId(2), lab.now).join("\n");
+    assert!(lines.contains(&format!("--seen {seen}")), "{lines}");
+    assert_eq!(rules(&mut lab, Ruling::Accept, Some(seen.clone())), Answer::Done);
+    assert!(matches!(rules(&mut lab, Ruling::Reject, Some(seen)), Answer::Outdated(_)), "somebody else was faster");
+    assert_eq!(rules(&mut lab, Ruling::Reject, None), Answer::Done, "who says nothing of it decides on what is there");
 }

@@ -144,7 +144,12 @@ async fn a_flow_that_stops_on_the_changed_hosts_is_rejected_and_told() {
 
 async fn rejected_by_hand(world: &World) {
     a_change_comes(world).await;
-    let ruled = world.send("POST", "/api/v1/changes/c-1/reject", &world.admin, &[], "{\"reason\":\"it smells\"}").await;
+    let because = "{\"reason\":\"it smells\"}";
+    let blind = world.send("POST", "/api/v1/changes/c-1/reject", &world.admin, &[("if-match", "\"00000000\"")], because).await;
+    assert_eq!(blind.status, 412, "{}", blind.json());
+    assert_eq!(world.send("POST", "/api/v1/changes/c-1/reject", &world.admin, &[("if-match", "later")], because).await.status, 400);
+    let mark = format!("{:?}", world.see("/api/v1/changes/c-1").await["evidence_mark"].as_str().unwrap());
+    let ruled = world.send("POST", "/api/v1/changes/c-1/reject", &world.admin, &[("if-match", mark.leak())], because).await;
     assert_eq!(ruled.status, 200, "{:?}", ruled.body);
     assert_eq!(ruled.json()["verdict"]["reason"], "it smells");
 }

@@ -241,7 +241,7 @@ impl Stage {
             Some(word) => Role::ALL.into_iter().find(|role| role.word() == word).ok_or_else(|| format!("there is no role `{word}`"))?,
         };
         let reason = words.next("a reason")?.to_owned();
-        self.world.input(&Input::Override { principal: person(name, role), change, ruling, reason });
+        self.world.input(&Input::Override { principal: person(name, role), change, ruling, seen: None, reason });
         Ok(())
     }
 }

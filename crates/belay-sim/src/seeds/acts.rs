@@ -288,7 +288,7 @@ impl Story {
         let ruling = if self.rng.chance(0.5) { Ruling::Accept } else { Ruling::Reject };
         self.note(format!("carol: {ruling:?} {change}"));
         let principal = person("carol", Role::Approver);
-        self.world.input(&Input::Override { principal, change, ruling, reason: "seen by hand".to_owned() });
+        self.world.input(&Input::Override { principal, change, ruling, seen: None, reason: "seen by hand".to_owned() });
     }
 
     /// What was bad is taken back, and its hosts are put right.

@@ -18,6 +18,9 @@ pub struct Args {
     /// Why; it is shown with the verdict for ever
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
+    /// The evidence that was looked at, as `belay why` shows it: nothing is decided when it is otherwise now
+    #[arg(long, value_name = "MARK")]
+    pub seen: Option<String>,
     #[command(flatten)]
     reach: Reach,
     #[command(flatten)]
@@ -50,7 +53,9 @@ pub async fn run(args: &Args, ruling: Ruling, colour: Colour) -> anyhow::Result<
     let session = Session::new(&args.reach, &args.form, colour)?;
     let path = format!("/api/v1/changes/{}", escaped(&args.id));
     let before: ChangeView = session.client.get(&path).await?;
-    let body = Content::json(&RulingBody { reason: args.reason.clone() })?;
+    // Without a word about it, what stands there now is what is decided on.
+    let seen = args.seen.clone().or_else(|| Some(before.evidence_mark.clone()).filter(|mark| !mark.is_empty()));
+    let body = Content::json(&RulingBody { reason: args.reason.clone() })?.seen(seen);
     let raw = session.client.ask(Method::POST, &format!("{path}/{}", ruling.word()), Some(body)).await?;
     if session.output != Output::Table {
         session.put_raw(&raw)?;

@@ -73,6 +73,7 @@ pub fn view(id: &str, standing: &str) -> ChangeView {
             text: "the last sample is too old".to_owned(),
             hosts: vec!["web17.example.com".to_owned()],
         }],
+        evidence_mark: "0f3a91bc".to_owned(),
         explanation: Vec::new(),
     }
 }

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use axum::http::header;
 use belay_api::agent::{PAGE_MAX, PoliciesAnswer, PoliciesAsk, PollAnswer, PollBody};
 use belay_api::http::{
     CountView, GateView, HoldAltered, HoldPlaced, HoldRow, HoldView, Page, PinPlaced, PinRow, PlanView, RevertBody, RevertView,
@@ -16,7 +15,7 @@ use belay_core::model::ids::{Environment, HoldId, HostId, RevertId};
 use super::super::refusal::Refusal;
 use super::super::route::{Call, Param, Reply};
 use super::runs::change_id;
-use super::{invalid, settled};
+use super::{if_match, invalid, settled};
 use crate::drive::Keep;
 
 /// The longest time an answer to a poll is kept back.
@@ -90,15 +89,10 @@ async fn alter(call: Call, edit: HoldEdit, reason: String) -> Result<Reply<HoldV
     Ok(altered(&call, answer)?.into())
 }
 
-/// The revision that the one who asks has seen (`If-Match`, RFC 9110 section 13.1.1).
+/// The revision that the one who asks has seen.
 fn seen(call: &Call) -> Result<Option<u32>, Refusal> {
-    let Some(value) = call.headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok()) else { return Ok(None) };
-    let text = value.trim();
-    if text == "*" {
-        return Ok(None);
-    }
-    let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).and_then(|text| text.parse().ok());
-    number.map(Some).ok_or_else(|| Refusal::bad_request(format!("If-Match: {text} is no revision of a hold; write it as \"3\"")))
+    let Some(text) = if_match(call)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| Refusal::bad_request(format!("If-Match: {text:?} is no revision of a hold; write it as \"3\"")))
 }
 
 /// Hosts that are fixed to an environment.

@@ -12,7 +12,7 @@ use super::super::App;
 use super::super::refusal::Refusal;
 use super::super::route::{Call, Param, Reply};
 use super::runs::change_id;
-use super::{PAGED, after, invalid, limit, page, settled};
+use super::{PAGED, after, if_match, invalid, limit, page, settled};
 use crate::drive::Keep;
 use crate::ledger::ChangeFilter;
 
@@ -90,7 +90,8 @@ pub(in crate::http) async fn reject(call: Call, body: RulingBody) -> Result<Repl
 async fn rule(call: Call, body: RulingBody, ruling: Ruling) -> Result<Reply<ChangeView>, Refusal> {
     let change = change_id(call.param("id"))?;
     let reason = body.checked_reason().map_err(invalid)?;
-    let input = Input::Override { principal: call.principal()?, change, ruling, reason };
+    let seen = if_match(&call)?.map(str::to_owned);
+    let input = Input::Override { principal: call.principal()?, change, ruling, seen, reason };
     settled(call.app.drive.decide(input, Keep::default()).await?)?;
     Ok(known(&call.app, change).await?.into())
 }

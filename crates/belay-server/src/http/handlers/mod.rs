@@ -12,7 +12,7 @@ pub(super) mod reports;
 pub(super) mod runs;
 pub(super) mod samples;
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use belay_api::http::{FieldError, Page};
 use belay_core::decide::Answer;
 
@@ -60,6 +60,17 @@ fn settled(answer: Answer) -> Result<(), Refusal> {
         Answer::Outdated(text) => Err(Refusal::new(StatusCode::PRECONDITION_FAILED, "outdated", text)),
         Answer::Conflict(text) => Err(Refusal::new(StatusCode::CONFLICT, "conflict", text)),
     }
+}
+
+/// What the one who asks has seen (`If-Match`, RFC 9110 section 13.1.1); none where anything will do.
+fn if_match(call: &Call) -> Result<Option<&str>, Refusal> {
+    let Some(value) = call.headers.get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let tag = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).filter(|tag| !tag.is_empty());
+    tag.map(Some).ok_or_else(|| Refusal::bad_request(format!("If-Match: {text:?} is no mark; write it in quotes, as \"3\"")))
 }
 
 /// Parts of a body that cannot be taken.
