@@ -102,7 +102,7 @@ pub fn ask(config: &Config, kept: &Kept, bound: &Bound, question: &Question) -> 
         None => None,
     };
     let glass = kept.glass(now).filter(|_| own).map(|glass| glass.reason);
-    let offer = offer::of(bound, question, &host, &mut notes);
+    let offer = offer::of(bound, kept, question, &host, &mut notes);
     let case = Case { config, kept, bound, host, release, glass, offer, now };
     let mut answered = case.answer(&mut notes);
     answered.notes = notes;
@@ -157,7 +157,7 @@ impl Case<'_> {
     }
 
     fn weigh(&self, policy: &HostPolicy, server: Server) -> GateAnswer {
-        let offered = self.offer.by(policy, self.kept);
+        let offered = self.offer.by(policy);
         gate_by(policy, self.release.as_ref(), self.glass.as_deref(), &offered, server, self.now)
     }
 
