@@ -6,8 +6,8 @@
 //! lie on a server (`source`), secrets, values made on the host (`Deferred`), commands.
 
 mod desired;
+mod title;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -55,13 +55,6 @@ struct Catalog<R, M> {
     /// Of static catalogs: what lies behind a `source`, by the title of the file.
     #[serde(default = "BTreeMap::new")]
     metadata: BTreeMap<String, M>,
-}
-
-/// All that is looked up of a resource before it is read.
-#[derive(Deserialize)]
-struct Titled<'a> {
-    #[serde(borrow)]
-    title: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
@@ -123,6 +116,8 @@ fn not_a_catalog(text: &str, error: &serde_json::Error) -> UnreadableCatalog {
 struct Split<'a> {
     text: &'a str,
     catalog: Catalog<&'a RawValue, &'a RawValue>,
+    /// For each resource what a static catalog says of what lies behind its source.
+    behind: Vec<Option<&'a RawValue>>,
     masks: Masks,
 }
 
@@ -137,34 +132,22 @@ impl<'a> Split<'a> {
             return Err(unreadable(0, &format!("it is the catalog of {}, not of {host}", catalog.name)));
         }
         let masks = Masks::of(&catalog.name, &[]);
-        Ok(Self { text, catalog, masks })
+        let behind = behind(&catalog);
+        Ok(Self { text, catalog, behind, masks })
     }
 
     /// One for each resource: of all that its part follows from.
     fn digests(&self) -> Vec<Digest> {
         let host = self.catalog.name.to_ascii_lowercase();
-        let behind = |resource: &RawValue| self.behind(resource).map_or("", RawValue::get);
-        let digest = |resource: &&RawValue| Digest::of_parts([RULES, &host, behind(resource), resource.get()]);
-        self.catalog.resources.iter().map(digest).collect()
-    }
-
-    /// What a static catalog says of what lies behind the source of this resource.
-    fn behind(&self, resource: &RawValue) -> Option<&'a RawValue> {
-        self.title(resource).and_then(|title| self.catalog.metadata.get(&*title).copied())
-    }
-
-    /// Its title, where there is something to be looked up by it.
-    fn title<'r>(&self, resource: &'r RawValue) -> Option<Cow<'r, str>> {
-        if self.catalog.metadata.is_empty() {
-            return None;
-        }
-        serde_json::from_str::<Titled>(resource.get()).ok().map(|titled| titled.title)
+        let digest = |(resource, behind): (&&RawValue, &Option<&RawValue>)| {
+            Digest::of_parts([RULES, &host, behind.map_or("", RawValue::get), resource.get()])
+        };
+        self.catalog.resources.iter().zip(&self.behind).map(digest).collect()
     }
 
     fn part(&self, nth: usize, digests: &[Digest]) -> Result<Part, serde_json::Error> {
-        let raw = self.catalog.resources[nth];
-        let resource: Resource = serde_json::from_str(raw.get())?;
-        let behind = self.behind(raw).map(|raw| serde_json::from_str::<Metadata>(raw.get())).transpose()?;
+        let resource: Resource = serde_json::from_str(self.catalog.resources[nth].get())?;
+        let behind = self.behind[nth].map(|raw| serde_json::from_str::<Metadata>(raw.get())).transpose()?;
         let part = Part { digest: digests[nth], sets: Sets::default(), opaque: 0, break_glass: None };
         let mut reader = Reader { masks: &self.masks, behind: behind.as_ref(), part };
         reader.resource(&resource);
@@ -174,9 +157,10 @@ impl<'a> Split<'a> {
     /// Sees that the rest of the metadata can be read too. That of resources that were passed over
     /// could be before.
     fn read_metadata(&self, passed: &[usize]) -> Result<(), serde_json::Error> {
-        let titles: BTreeSet<_> = passed.iter().filter_map(|nth| self.title(self.catalog.resources[*nth])).collect();
-        let mut rest = self.catalog.metadata.iter().filter(|(title, _)| !titles.contains(title.as_str()));
-        rest.try_for_each(|(_, raw)| serde_json::from_str::<Metadata>(raw.get()).map(|_| ()))
+        let mut of_passed: Vec<*const u8> = passed.iter().filter_map(|nth| self.behind[*nth]).map(place).collect();
+        of_passed.sort_unstable();
+        let mut rest = self.catalog.metadata.values().filter(|raw| of_passed.binary_search(&place(raw)).is_err());
+        rest.try_for_each(|raw| serde_json::from_str::<Metadata>(raw.get()).map(|_| ()))
     }
 
     /// With what stands around the resources.
@@ -192,6 +176,21 @@ impl<'a> Split<'a> {
     fn unreadable(&self, error: &serde_json::Error) -> UnreadableCatalog {
         whole_error(self.text, error)
     }
+}
+
+/// What a static catalog says of what lies behind the source of each resource.
+fn behind<'a>(catalog: &Catalog<&'a RawValue, &'a RawValue>) -> Vec<Option<&'a RawValue>> {
+    // Titles are looked for only where there is something to be found by them.
+    if catalog.metadata.is_empty() {
+        return vec![None; catalog.resources.len()];
+    }
+    let behind = |resource: &&RawValue| title::of(resource.get()).and_then(|title| catalog.metadata.get(&*title).copied());
+    catalog.resources.iter().map(behind).collect()
+}
+
+/// Where a value stands in the catalog: tells it from all others.
+fn place(raw: &RawValue) -> *const u8 {
+    raw.get().as_ptr()
 }
 
 /// What is wrong with a catalog, with its place in the whole: a part only knows its own.
