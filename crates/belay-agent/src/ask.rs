@@ -93,7 +93,7 @@ pub fn ask(config: &Config, kept: &Kept, bound: &Bound, question: &Question) -> 
         None
     });
     let glass = kept.glass(now).map(|glass| glass.reason);
-    let offer = offer::of(bound, question, &config.host, &mut notes);
+    let offer = offer::of(bound, kept, question, &config.host, &mut notes);
     let case = Case { config, kept, bound, release, glass, offer, now };
     let mut answered = case.answer(&mut notes);
     answered.notes = notes;
@@ -148,7 +148,7 @@ impl Case<'_> {
     }
 
     fn weigh(&self, policy: &HostPolicy, server: Server) -> GateAnswer {
-        let offered = self.offer.by(policy, self.kept);
+        let offered = self.offer.by(policy);
         gate_by(policy, self.release.as_ref(), self.glass.as_deref(), &offered, server, self.now)
     }
 

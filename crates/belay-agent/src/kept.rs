@@ -3,7 +3,7 @@
 //! none, because every file is replaced whole.
 //!
 //! Readable for everybody, since a classifier runs as the tool's own user; secrets are not in it.
-//! Reports are, and their folder is root's alone.
+//! Reports are, and their folder is root's alone; so is what tells of a catalog, which holds them.
 
 mod applied;
 mod notes;
@@ -19,6 +19,7 @@ use belay_core::model::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use applied::Applied;
 pub use notes::Notes;
 pub(crate) use policy::POLICY_MAX;
 pub use policy::{Contact, Held, LastGood, Taken};

@@ -2,6 +2,8 @@
 //! its files, how to read and write its lock, what a kept catalog would apply, which command lines
 //! mean what. The agent moves the bytes; nothing here reads a file or starts a program.
 
+mod parts;
+
 use std::path::PathBuf;
 
 use belay_core::host::lock::Found;
@@ -13,6 +15,8 @@ use belay_core::model::time::Timestamp;
 use thiserror::Error;
 
 use super::redact::{clean, inert};
+pub(super) use parts::sift;
+pub use parts::{KnownPart, News, Part, PartedCatalog, Sets};
 
 /// Begins the line that the gate prints when it does not let a run go ahead. A tool puts the line
 /// into its report, and there it tells our gate's answer from the words of any other hook.
@@ -51,7 +55,22 @@ pub trait HostTool: Sync {
     ///
     /// # Errors
     /// [`UnreadableCatalog`] when the bytes are not a whole catalog, or that of another host.
-    fn offered(&self, catalog: &[u8], host: &HostId) -> Result<OfferedCatalog, UnreadableCatalog>;
+    fn offered(&self, catalog: &[u8], host: &HostId) -> Result<OfferedCatalog, UnreadableCatalog> {
+        self.parted(catalog, host).map(PartedCatalog::whole)
+    }
+
+    /// The same by its parts, to be kept for [`news`](Self::news) once it is applied.
+    ///
+    /// # Errors
+    /// [`UnreadableCatalog`] when the bytes are not a whole catalog, or that of another host.
+    fn parted(&self, catalog: &[u8], host: &HostId) -> Result<PartedCatalog, UnreadableCatalog>;
+
+    /// What is new in a kept catalog beside the parts of the one that was applied before. A run waits
+    /// for it: parts that are as they were are not looked into.
+    ///
+    /// # Errors
+    /// [`UnreadableCatalog`] when the bytes are not a whole catalog, or that of another host.
+    fn news(&self, catalog: &[u8], host: &HostId, applied: &[KnownPart]) -> Result<News, UnreadableCatalog>;
 
     /// Whether a report matters to the spool: its run changed something, failed, or the report
     /// cannot be read. A glance, much cheaper than decoding.

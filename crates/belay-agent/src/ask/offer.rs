@@ -1,8 +1,8 @@
 //! What the run would apply, as far as it can be told before it does.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use belay_adapters::tools::host::OfferedCatalog;
+use belay_adapters::tools::host::{OfferedCatalog, UnreadableCatalog};
 use belay_core::host::policy::HostPolicy;
 use belay_core::model::gate::{Known, Offered};
 use belay_core::model::ids::{Environment, HostId};
@@ -25,11 +25,13 @@ pub(super) struct Offer {
     own: bool,
     environment: Option<Environment>,
     catalog: Option<OfferedCatalog>,
+    /// What the catalog is compared with; none where it is not known what was applied.
+    applied: Option<OfferedCatalog>,
 }
 
 /// What a question offers. What cannot be read is noted and done without: then it is not known what
 /// would be applied.
-pub(super) fn of(bound: &Bound, question: &Question, host: &HostId, notes: &mut Vec<String>) -> Offer {
+pub(super) fn of(bound: &Bound, kept: &Kept, question: &Question, host: &HostId, notes: &mut Vec<String>) -> Offer {
     let above = if question.argv.is_empty() { ancestors() } else { Vec::new() };
     let argv = &question.argv;
     let noop = question.noop || bound.tool.is_noop(argv) || above.iter().any(|process| bound.tool.is_noop(&process.argv));
@@ -37,20 +39,31 @@ pub(super) fn of(bound: &Bound, question: &Question, host: &HostId, notes: &mut 
     let environment = question.environment.clone().or_else(|| bound.tool.environment_of(argv));
     let path = question.catalog.clone().or_else(|| bound.tool.catalog_of(argv)).or_else(|| asked_by_a_run(bound, &above));
     // A rehearsal does not replace the catalog: the one that lies there is another run's.
-    let catalog = path.filter(|_| !noop && !own).and_then(|path| match read(bound, &path, host) {
-        Ok(catalog) => Some(catalog),
-        Err(why) => {
+    let read = path.filter(|_| !noop && !own).map(|path| read(bound, kept, &path, host));
+    let (catalog, applied) = match read {
+        Some(Ok((catalog, applied))) => (Some(catalog), applied),
+        Some(Err(why)) => {
             notes.push(format!("it is not known what would be applied: {why}"));
-            None
+            (None, None)
         }
-    });
-    Offer { noop, own, environment, catalog }
+        None => (None, None),
+    };
+    Offer { noop, own, environment, catalog, applied }
 }
 
-fn read(bound: &Bound, path: &std::path::Path, host: &HostId) -> Result<OfferedCatalog, String> {
+/// What is new in the catalog of this path, and what of the applied one it is to be compared with;
+/// all of it where that is not known.
+fn read(bound: &Bound, kept: &Kept, path: &Path, host: &HostId) -> Result<(OfferedCatalog, Option<OfferedCatalog>), String> {
     let bytes = durable::read(path, CATALOG_MAX).map_err(|why| format!("{why:#}"))?;
     let bytes = bytes.ok_or_else(|| format!("there is no {}", path.display()))?;
-    bound.tool.offered(&bytes, host).map_err(|why| format!("{}: {why}", path.display()))
+    let unreadable = |why: UnreadableCatalog| format!("{}: {why}", path.display());
+    if let Some(applied) = kept.applied() {
+        let news = bound.tool.news(&bytes, host, applied.known()).map_err(unreadable)?;
+        if let Some(beside) = applied.setting(&news.against) {
+            return Ok((news.catalog, Some(beside)));
+        }
+    }
+    Ok((bound.tool.offered(&bytes, host).map_err(unreadable)?, None))
 }
 
 /// The catalog that the tool keeps, where it is one of the tool's runs that asks: then it is the one
@@ -68,7 +81,7 @@ impl Offer {
     }
 
     /// What the gate is asked about, by this policy.
-    pub fn by(&self, policy: &HostPolicy, kept: &Kept) -> Offered {
+    pub fn by(&self, policy: &HostPolicy) -> Offered {
         if self.noop {
             return Offered { noop: true, ..Offered::default() };
         }
@@ -79,9 +92,8 @@ impl Offer {
         let Some(catalog) = &self.catalog else {
             return Offered { environment: self.environment.clone(), ..Offered::default() };
         };
-        let applied = kept.applied();
-        let mut offered = catalog.against(applied.as_ref(), &|key, content| policy.known(key, content) != Known::Unseen);
-        if applied.is_none()
+        let mut offered = catalog.against(self.applied.as_ref(), &|key, content| policy.known(key, content) != Known::Unseen);
+        if self.applied.is_none()
             && let Some(delta) = &mut offered.delta
         {
             // It is not known what is new here: only what is known of its key can be weighed.

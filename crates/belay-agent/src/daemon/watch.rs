@@ -126,7 +126,7 @@ impl Watch {
 fn applied(shared: &Shared, report: &[u8]) {
     let read = || -> Option<()> {
         let catalog = durable::read(&shared.bound.places.catalog, CATALOG_MAX).ok()??;
-        let catalog = shared.bound.tool.offered(&catalog, &shared.config.host).ok()?;
+        let catalog = shared.bound.tool.parted(&catalog, &shared.config.host).ok()?;
         let uuid = catalog.uuid.as_deref().filter(|uuid| uuid.len() >= 16)?;
         report.windows(uuid.len()).any(|part| part == uuid.as_bytes()).then_some(())?;
         let decoded = tools::by_name(shared.bound.tool.name())?.decode(report).ok()?;

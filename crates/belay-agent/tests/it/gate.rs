@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use belay_adapters::tools::host_tool_by_name;
 use belay_core::host::policy::HostPolicy;
 use belay_core::model::closed::{Closed, ClosedBy, Closing};
 use belay_core::model::gate::{Enforce, Known};
@@ -211,6 +212,28 @@ fn only_a_run_that_asks_is_asked_about_the_catalog_that_lies_there() {
     assert_eq!(lab.says(&["gate"]).0, 0, "before a run, it is the catalog of the one before");
     std::fs::write(lab.path("tool/running"), std::process::id().to_string()).unwrap();
     assert_eq!(lab.says(&["gate"]).0, 11, "within a run, it is the one to be applied");
+}
+
+#[test]
+fn only_what_differs_from_the_catalog_last_applied_is_asked_about() {
+    let bad = catalog("r142", "bad");
+    let lab = lab(NOBODY, &knowing(policy(1, Enforce::Rejected), &bad, Known::Rejected(ChangeId(2))), &bad);
+    assert_eq!(gate(&lab, &[]).0, 11, "nothing is known of what was applied");
+    let applied = |content: &str| {
+        let kept = lab.kept();
+        let parted =
+            host_tool_by_name("puppet").unwrap().parted(catalog("r142", content).as_bytes(), &policy(1, Enforce::Off).host).unwrap();
+        kept.note_applied(&kept.guard().unwrap(), &parted).unwrap();
+    };
+    applied("bad");
+    assert_eq!(gate(&lab, &[]).0, 0, "it is there already");
+    applied("good");
+    assert_eq!(gate(&lab, &[]).0, 11);
+    applied("bad");
+    let path = lab.path("state/applied.json");
+    std::fs::write(&path, std::fs::read_to_string(&path).unwrap().replace("[[\"ensure", "{[\"ensure")).unwrap();
+    std::fs::write(lab.path("catalog"), bad.replace("\"file\"", "\"present\"")).unwrap();
+    assert_eq!(gate(&lab, &[]).0, 11, "what is needed of it cannot be read, so it is not known");
 }
 
 #[test]

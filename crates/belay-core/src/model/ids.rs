@@ -209,12 +209,11 @@ impl Digest {
 
     /// Reads 32 hexadecimal digits back; `None` when they are not.
     pub fn parse(hex: &str) -> Option<Self> {
-        if hex.len() != 32 || !hex.is_ascii() {
-            return None;
-        }
+        let digits: &[u8; 32] = hex.as_bytes().try_into().ok()?;
         let mut out = [0; 16];
-        for (i, byte) in out.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(hex.get(2 * i..2 * i + 2)?, 16).ok()?;
+        for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
+            let digit = |digit: u8| char::from(digit).to_digit(16);
+            *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
         }
         Some(Self(out))
     }
@@ -263,5 +262,6 @@ mod tests {
         assert_eq!(Digest::parse(&digest.to_string()), Some(digest));
         assert_ne!(Digest::of_parts(["ab", "c"]), Digest::of_parts(["a", "bc"]));
         assert_eq!(Digest::parse("zz"), None);
+        assert_eq!(Digest::parse(&"+f".repeat(16)), None, "a sign is no digit");
     }
 }

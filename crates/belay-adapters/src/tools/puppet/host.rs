@@ -9,7 +9,7 @@ use belay_core::model::ids::{Environment, HostId};
 use belay_core::model::time::Timestamp;
 
 use super::{NAME, Puppet, argv, catalog, enc, glance, lock, schedule};
-use crate::tools::host::{BadAnswer, Ended, HostTool, Layout, OfferedCatalog, Places, UnreadableCatalog};
+use crate::tools::host::{BadAnswer, Ended, HostTool, KnownPart, Layout, News, PartedCatalog, Places, UnreadableCatalog};
 
 /// Puppet's own packages (puppet-agent of Puppet Inc., openvox-agent): everything below `/opt`.
 const AIO: Layout = Layout { name: "aio", sign: "/opt/puppetlabs/bin/puppet" };
@@ -74,8 +74,12 @@ impl HostTool for Puppet {
         lock::banner(holds, now)
     }
 
-    fn offered(&self, catalog: &[u8], host: &HostId) -> Result<OfferedCatalog, UnreadableCatalog> {
+    fn parted(&self, catalog: &[u8], host: &HostId) -> Result<PartedCatalog, UnreadableCatalog> {
         catalog::read(catalog, host)
+    }
+
+    fn news(&self, catalog: &[u8], host: &HostId, applied: &[KnownPart]) -> Result<News, UnreadableCatalog> {
+        catalog::news(catalog, host, applied)
     }
 
     fn changed(&self, report: &[u8]) -> bool {

@@ -33,8 +33,8 @@ pub fn key(kind: &str, title: &str, parameter: &str, masks: &Masks) -> ItemKey {
 /// A resource as its items name it: what they have in common, made once. A catalog of a thousand
 /// resources has some thousands of items, and a run waits for them.
 pub(super) struct Named {
-    kind: Arc<str>,
-    title: Arc<str>,
+    pub(super) kind: Arc<str>,
+    pub(super) title: Arc<str>,
 }
 
 impl Named {
@@ -55,7 +55,7 @@ impl Named {
 }
 
 /// A name, cleaned. Short ones of letters alone, as nearly all are, hold nothing to be cleaned.
-fn word(name: &str) -> Arc<str> {
+pub(super) fn word(name: &str) -> Arc<str> {
     let plain = name.len() < redact::TOKEN_MIN && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
     if plain { name.into() } else { clean(name, 200).into() }
 }
