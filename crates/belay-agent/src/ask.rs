@@ -81,7 +81,10 @@ struct Case<'a> {
     glass: Option<String>,
     /// What is offered, as far as it could be told without a policy.
     offer: offer::Offer,
+    /// By the host's clock.
     now: Timestamp,
+    /// The same moment as the server has it.
+    server_time: Timestamp,
 }
 
 /// Asks the gate.
@@ -94,7 +97,7 @@ pub fn ask(config: &Config, kept: &Kept, bound: &Bound, question: &Question) -> 
     });
     let glass = kept.glass(now).map(|glass| glass.reason);
     let offer = offer::of(bound, kept, question, &config.host, &mut notes);
-    let case = Case { config, kept, bound, release, glass, offer, now };
+    let case = Case { config, kept, bound, release, glass, offer, now, server_time: kept.server_time() };
     let mut answered = case.answer(&mut notes);
     answered.notes = notes;
     answered
@@ -149,7 +152,7 @@ impl Case<'_> {
 
     fn weigh(&self, policy: &HostPolicy, server: Server) -> GateAnswer {
         let offered = self.offer.by(policy);
-        gate_by(policy, self.release.as_ref(), self.glass.as_deref(), &offered, server, self.now)
+        gate_by(policy, self.release.as_ref(), self.glass.as_deref(), &offered, server, self.server_time)
     }
 
     fn answered(&self, answer: GateAnswer, policy: &HostPolicy, server: Server) -> Answered {
@@ -163,7 +166,7 @@ impl Case<'_> {
         Answered {
             gate: answer.gate,
             code,
-            why: words::sentence(&answer, self.now),
+            why: words::sentence(&answer, self.server_time),
             remedy: words::remedy(&answer),
             until: answer.until,
             // That this host's own glass is broken was told when it was broken.

@@ -10,7 +10,6 @@ use belay_core::model::ids::{Environment, HostId};
 use belay_core::model::item::branch;
 
 use crate::bound::Bound;
-use crate::clock;
 use crate::command;
 use crate::config::Config;
 use crate::kept::{Kept, LastGood};
@@ -56,7 +55,7 @@ pub fn classified(config: &Config, kept: &Kept, name: &str) -> Result<Classifica
 fn environment(config: &Config, kept: &Kept, host: &HostId) -> Option<Environment> {
     let LastGood::Good(held) = kept.last_good(&config.host, host) else { return None };
     let release = (*host == config.host).then(|| look::release(config, kept, RELEASE_LIMIT).ok().flatten()).flatten();
-    let environment = classify(&held.policy, release.as_ref(), clock::now()).environment?;
+    let environment = classify(&held.policy, release.as_ref(), kept.server_time()).environment?;
     is_declared(config, &held.policy, &environment).then_some(environment)
 }
 

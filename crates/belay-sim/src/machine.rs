@@ -122,13 +122,21 @@ impl Machine {
         }
     }
 
-    /// May a run go ahead, by the policy it has?
-    pub fn gate(&mut self, release: Option<&Release>, offered: &Offered, server: Server, at: Timestamp) -> GateAnswer {
+    /// May a run go ahead, by the policy it has? `server_time` is the moment as the server has it, `at`
+    /// as the host's clock has it.
+    pub fn gate(
+        &mut self,
+        release: Option<&Release>,
+        offered: &Offered,
+        server: Server,
+        server_time: Timestamp,
+        at: Timestamp,
+    ) -> GateAnswer {
         let answer = match self.policy.clone() {
-            Some(policy) => gate_by(&policy.without_holds(&self.memory.yielded), release, None, offered, server, at),
+            Some(policy) => gate_by(&policy.without_holds(&self.memory.yielded), release, None, offered, server, server_time),
             None => GateAnswer::go(Why::NothingAgainst),
         };
-        self.asked = Some(Asked { at, answer: answer.gate, why: sentence(&answer, at) });
+        self.asked = Some(Asked { at, answer: answer.gate, why: sentence(&answer, server_time) });
         answer
     }
 

@@ -6,7 +6,7 @@ use belay_core::host::gate::Server;
 use belay_core::host::policy::{FRESH, HostPolicy, Stand};
 use belay_core::model::gate::HoldOrder;
 use belay_core::model::ids::{Digest, HostId};
-use belay_core::model::time::Span;
+use belay_core::model::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Kept;
@@ -127,6 +127,16 @@ impl Kept {
     /// When the server was last heard of.
     pub fn contact(&self) -> Option<Contact> {
         self.load("contact.json").ok()?
+    }
+
+    /// The time as the server has it: what it said last, and what has passed since by the host's own
+    /// uptime. Closed times and ends of pins are the server's; a host's clock may be minutes off.
+    pub fn server_time(&self) -> Timestamp {
+        let now = Moment::now();
+        match self.contact() {
+            Some(contact) => Timestamp::from_ms(contact.issued_ms) + now.since(&contact.at),
+            None => Timestamp::from_ms(now.at_ms),
+        }
     }
 
     /// Whether the server counts as away. Where it is not known when it was last heard of, it is so long
@@ -275,7 +285,6 @@ mod tests {
 
     use belay_core::model::gate::Enforce;
     use belay_core::model::ids::{ClassName, HoldId};
-    use belay_core::model::time::Timestamp;
 
     fn hold(number: u64) -> HoldOrder {
         let at = Timestamp::from_ms(0);

@@ -144,6 +144,20 @@ fn a_server_that_can_be_asked_is_asked_for_what_is_not_known() {
 }
 
 #[test]
+fn closed_times_go_by_the_servers_clock_whatever_the_hosts_clock_says() {
+    let (known, catalog) = (catalog("r142", "known"), catalog("r142", "unseen"));
+    let now = belay_agent::clock::now();
+    let by = ClosedBy::Freeze("end of the year".to_owned());
+    let freeze = Closing { at: now + Span::from_min(5), closed: Closed { by, until: Some(now + Span::from_min(60)) } };
+    let soon = HostPolicy { wave_open: true, closed: vec![freeze], ..knowing(policy(1, Enforce::Waves), &known, Known::Accepted) };
+    let lab = lab(NOBODY, &soon, &catalog);
+    for (ahead, code) in [(0, 0), (4, 0), (6, 11), (-6, 0)] {
+        lab.server_ahead(Span::from_min(ahead));
+        assert_eq!(gate(&lab, &[]).0, code, "{ahead} min");
+    }
+}
+
+#[test]
 fn a_last_policy_that_cannot_be_read_is_12_for_as_long_as_that_stays_closed() {
     let lab = lab(NOBODY, &policy(1, Enforce::Rejected), &catalog("r142", "new"));
     std::fs::write(lab.path("state/policy.json"), "{").unwrap();

@@ -73,6 +73,7 @@ impl Lab {
     /// Keeps a policy as if it had come a moment ago.
     pub fn keep(&self, policy: &HostPolicy) {
         let kept = self.kept();
+        let policy = &HostPolicy { issued: belay_agent::clock::now(), ..policy.clone() };
         let reply = PollAnswer::of(policy, None, 0).reply().unwrap();
         kept.take(&kept.guard().unwrap(), &policy.host, &reply, false).unwrap();
     }
@@ -84,6 +85,14 @@ impl Lab {
         for key in ["at_ms", "up_ms"] {
             contact["at"][key] = (contact["at"][key].as_i64().unwrap() - span.ms()).into();
         }
+        std::fs::write(&path, contact.to_string()).unwrap();
+    }
+
+    /// The server's clock is so far ahead of the host's.
+    pub fn server_ahead(&self, span: Span) {
+        let path = self.path("state/contact.json");
+        let mut contact: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        contact["issued_ms"] = (contact["at"]["at_ms"].as_i64().unwrap() + span.ms()).into();
         std::fs::write(&path, contact.to_string()).unwrap();
     }
 

@@ -79,8 +79,8 @@ impl Checks {
         }
     }
 
-    /// Content that its host does not know to be good comes to nobody while its class is closed, by
-    /// the clock of the server and by that of the host.
+    /// Content that its host does not know to be good comes to nobody while its class is closed by
+    /// the server's time, whatever the clock of the host says.
     pub(super) fn came_while_closed(&mut self, host: &HostId, known: &Member, offered: &Offered, answer: &GateAnswer, closed: bool) {
         let Some(policy) = known.machine.policy.as_ref().filter(|policy| policy.enforce >= Enforce::Waves) else { return };
         let fits = policy.release.as_ref() == Some(&known.release);

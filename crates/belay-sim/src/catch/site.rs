@@ -246,9 +246,11 @@ impl Site {
         let away = known.contact.map_or(Span::from_min(60 * 24), |contact| now.since(contact));
         let server = if away <= FRESH { Server::Fresh } else { Server::Away(away) };
         let release = known.release.clone();
-        let answer = known.machine.gate(Some(&release), &offered, server, now + known.skew);
+        // What the server said last and the host's own uptime since give the server's time; before that there is only the clock.
+        let server_time = known.contact.map_or(now + known.skew, |_| now);
+        let answer = known.machine.gate(Some(&release), &offered, server, server_time, now + known.skew);
         self.checks.answered(host, &self.hosts[host], &offered, &answer, server);
-        let closed = self.calendar.closed(now) && self.calendar.closed(now + self.hosts[host].skew);
+        let closed = self.calendar.closed(now);
         self.checks.came_while_closed(host, &self.hosts[host], &offered, &answer, closed);
         self.tally.closed += u64::from(matches!(answer.why.first(), Some(Why::Closed { .. })));
         match answer.gate {

@@ -103,7 +103,7 @@ impl LiveFleet {
         self.agent_polls(host).await?;
         let answer = self.with(|stage| {
             let offered = Offered { environment: Some(environment.clone()), delta: stage.delta(host, environment), ..Offered::default() };
-            stage.machine(host).gate(None, &offered, Server::Fresh, now())
+            stage.machine(host).gate(None, &offered, Server::Fresh, now(), now())
         });
         if answer.gate == Gate::Go {
             self.run(host, Some(environment)).await?;
