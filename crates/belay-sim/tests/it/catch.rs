@@ -18,11 +18,12 @@ fn all_hold(seeds: std::ops::RangeInclusive<u64>) {
     assert!(rare.iter().all(|count| *count > 20), "the stories test too little: {all:?}");
 }
 
-/// Stories that went wrong once, whatever the reason.
+/// Stories that went wrong once. 9152: a host with a slow clock read by it when its class would be closed.
+const WENT_WRONG: [u64; 1] = [9152];
+
 #[test]
 fn stories_that_went_wrong_hold() {
-    // A slow clock read an old answer into a closed time: the host's list of closed times begins when it is given.
-    for seed in [9152] {
+    for seed in WENT_WRONG {
         let breaches = play(seed).breaches;
         assert!(breaches.is_empty(), "seed {seed}: {breaches:?}");
     }
