@@ -8,11 +8,20 @@
 //! Missing values are the caller's business. Functions over `&[f64]` take the values that are present; only [`runs`] takes
 //! `Option<f64>`, because there a missing value has a meaning (it ends a run).
 
+pub mod alarm;
 pub mod binomial;
+pub mod contrast;
+pub mod panel;
+pub mod placebo;
+pub mod ridge;
 pub mod rng;
 pub mod robust;
 pub mod runs;
+pub mod season;
 pub mod share;
+pub mod track;
+pub mod transform;
+pub mod wealth;
 
 pub use rng::Rng;
 pub use robust::{mad, median, quantile, quantile_of_sorted};

@@ -34,7 +34,7 @@ pub(super) struct Inquiry<'q> {
 
 /// How many hosts must agree for a wave of this many: the larger of 2 and 5 %, but never more than
 /// there are.
-pub(super) fn quorum(hosts: usize) -> usize {
+pub(in crate::judge) fn quorum(hosts: usize) -> usize {
     hosts.div_ceil(20).max(2).min(hosts.max(1))
 }
 
@@ -184,7 +184,7 @@ pub(super) fn numbers(sight: &Sight<'_>, rows: &[&Row], since: Option<Timestamp>
         peers: mean(peers.iter().flat_map(|row| &row.values[peer_from.min(row.onset)..row.onset])),
         peers_past: mean(peers.iter().flat_map(|row| &row.values[..first.min(row.onset)])),
         samples: samples.try_into().unwrap_or(u32::MAX),
-        ln_e: None,
+        ..Numbers::default()
     }
 }
 
