@@ -183,3 +183,6 @@ impl Bar<'_> {
         vetoed
     }
 }
+
+#[cfg(test)]
+mod calibration;

@@ -332,3 +332,6 @@ fn mean<V: AsRef<[f64]>>(all: &[V], steps: usize) -> Option<Vec<f64>> {
     };
     (!all.is_empty()).then(|| (0..steps).map(at).collect())
 }
+
+#[cfg(test)]
+mod tests;

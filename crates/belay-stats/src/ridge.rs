@@ -132,3 +132,34 @@ fn cholesky_solve(gram: &mut [f64], right: &mut [f64], p: usize) -> bool {
     }
     right.iter().all(|v| v.is_finite())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coefficients_agree_with_the_reference() {
+        let table = include_str!("../reference/ridge.tsv");
+        let mut seen = 0;
+        for line in table.lines().filter(|line| !line.starts_with('#')) {
+            let cells: Vec<Vec<f64>> = line.split('\t').map(|c| c.split(' ').map(|v| v.parse().unwrap()).collect()).collect();
+            let columns = cells[2].len();
+            let found = Ridge { lambda: 5.0, intercept: true, solves: 3 }.fit(&cells[0], &cells[1], columns).unwrap();
+            for (a, b) in found.iter().zip(&cells[2]) {
+                assert!((a - b).abs() <= 1e-7 * b.abs().max(1.0), "{found:?} {:?}", cells[2]);
+            }
+            seen += 1;
+        }
+        assert_eq!(seen, 6);
+    }
+
+    #[test]
+    fn rows_without_a_target_are_left_out_and_nothing_is_made_of_none() {
+        let x = [1.0, 0.0, 1.0, 1.0, 1.0, 2.0, 1.0, 9.0];
+        let fit = |y: &[f64]| Ridge { lambda: 0.0, intercept: true, solves: 1 }.fit(&x[..2 * y.len()], y, 2);
+        let line = fit(&[1.0, 3.0, 5.0]).unwrap();
+        assert_eq!(fit(&[1.0, 3.0, 5.0, f64::NAN]).unwrap(), line);
+        assert!((line[0] - 1.0).abs() < 1e-9 && (line[1] - 2.0).abs() < 1e-9, "{line:?}");
+        assert_eq!(fit(&[f64::NAN; 3]), None);
+    }
+}

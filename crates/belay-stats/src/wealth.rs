@@ -157,3 +157,52 @@ pub fn threshold(maxima: &[f64], alpha: f64, streams: usize) -> f64 {
     let reached = quantile(maxima, 0.98).unwrap_or(f64::INFINITY);
     (1.0 / alpha).ln().max(reached + 0.5 * (streams.max(1) as f64).ln() + 0.7)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+
+    #[test]
+    fn the_evidence_agrees_with_the_reference() {
+        let table = include_str!("../reference/wealth.tsv");
+        let mut seen = 0;
+        for line in table.lines().filter(|line| !line.starts_with('#')) {
+            let cells: Vec<Vec<f64>> = line.split('\t').map(|c| c.split(' ').map(|v| v.parse().unwrap()).collect()).collect();
+            let direction = if cells[0][0] == 1.0 { Direction::Both } else { Direction::Up };
+            let mut wealth = Wealth::new(direction);
+            for (z, expected) in cells[1].iter().zip(&cells[2]) {
+                wealth.step(*z);
+                assert!((wealth.ln_e() - expected).abs() <= 1e-10 * expected.abs().max(1.0), "{} {expected}", wealth.ln_e());
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, 60);
+    }
+
+    #[test]
+    fn an_improvement_earns_nothing_where_only_the_other_side_is_harm() {
+        let run = |direction, z: f64| {
+            let mut wealth = Wealth::new(direction);
+            (0..20).for_each(|_| wealth.step(z));
+            wealth.ln_e()
+        };
+        assert!(run(Direction::Up, -6.0) < 0.0 && run(Direction::Down, 6.0) < 0.0);
+        assert!(run(Direction::Up, 6.0) > 5.0 && run(Direction::Down, -6.0) > 5.0 && run(Direction::Both, -6.0) > 5.0);
+    }
+
+    #[test]
+    fn whitening_finds_the_autoregression_and_one_step_alone_buys_little() {
+        let mut rng = Rng::new(11);
+        let mut series = vec![0.0];
+        for t in 1..2_000 {
+            let next = 0.8 * series[t - 1] + rng.normal();
+            series.push(next);
+        }
+        let whitener = Whitener::fit(&series, 0.25).unwrap();
+        assert!((whitener.ar.iter().sum::<f64>() - 0.8).abs() < 0.05 && (whitener.scale - 1.0).abs() < 0.1, "{whitener:?}");
+        let mut wealth = Wealth::new(Direction::Both);
+        wealth.step(1e6);
+        assert!(wealth.ln_e() < 5.0, "{}", wealth.ln_e());
+    }
+}

@@ -58,7 +58,8 @@ pub fn judge(case: &Case) -> anyhow::Result<Judged> {
 /// What a look decides. A verdict file has no word for a host that is ill by itself while its wave is only held: that is written as a
 /// rejection, as the rules of the benchmark say.
 fn outcome(look: &Look) -> Option<Outcome> {
-    let host = |finding: &belay_core::model::verdict::Finding| finding.says == Says::Suspicion && speaks_for_a_host(finding.check, finding.of);
+    let host =
+        |finding: &belay_core::model::verdict::Finding| finding.says == Says::Suspicion && speaks_for_a_host(finding.check, finding.of);
     if look.findings.iter().any(host) {
         return Some(Outcome::Rejected);
     }
@@ -90,7 +91,8 @@ impl<'c> Feed<'c> {
         let step = Span::from_s(i64::from(case.step_s));
         let names: Vec<SignalName> =
             case.signals.iter().enumerate().map(|(i, signal)| name(&signal.name, i)).collect::<anyhow::Result<_>>()?;
-        let signals = case.signals.iter().zip(&names).map(|(measured, name)| signal(measured, name, step)).collect::<anyhow::Result<_>>()?;
+        let signals =
+            case.signals.iter().zip(&names).map(|(measured, name)| signal(measured, name, step)).collect::<anyhow::Result<_>>()?;
         let rows = |of: fn(&Measured) -> usize| case.signals.iter().map(of).max().unwrap_or(0);
         let hosts = rows(|signal| signal.treated.len());
         let peers = rows(|signal| signal.control.len());
