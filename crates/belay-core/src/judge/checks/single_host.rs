@@ -1,8 +1,8 @@
 //! **What it asks**: did one changed host get worse by itself, while the mean of all hides it?
 //!
-//! **How**: as `level` and `drift`, on each host's own residuals, with a stricter share of the budget. A host is ill when its steps say so,
-//! or its windows do at two looks six steps apart. From a quorum on (the larger of two hosts or 5 %) it is harm to the wave; below it
-//! a suspicion: the host is ill, the wave is held.
+//! **How**: as `level` and `drift`, on each host's own residuals, with a stricter share of the budget. Of many hosts one always looks odd
+//! by one measure: a host is ill when its steps or its windows are beyond their budget and the other measure is unusual as well. From a
+//! quorum on (the larger of two hosts or 5 %) it is harm to the wave; below it a suspicion: the host is ill, the wave is held.
 //!
 //! **When it cannot tell**: one changed host only (then it is the mean), or too short a past.
 //!
@@ -17,12 +17,25 @@ use super::quorum::quorum;
 use crate::model::ids::HostId;
 use crate::model::verdict::{Check, Finding, Says};
 
+/// The tail value of the windows that supports bets, and the evidence of the bets that supports windows: one in twenty.
+const SUPPORT: f64 = 0.05;
+
+/// Whether both measures say that a host is ill: one beyond its budget, the other at least unusual. Where no peer can tell the host's
+/// weather from its illness, both must be beyond it.
+fn ill(alarm: &Alarm, peers: usize) -> bool {
+    if peers == 0 {
+        return alarm.bets.is_some() && alarm.windows.is_some();
+    }
+    let windows_support = alarm.p.is_some_and(|p| p <= SUPPORT);
+    let bets_support = alarm.ln_e.is_some_and(|(ln_e, _)| ln_e >= (1.0 / SUPPORT).ln());
+    (alarm.bets.is_some() && windows_support) || (alarm.again.is_some() && bets_support)
+}
+
 pub(super) fn check(sight: &Sight<'_>, weighed: &Weighed<'_>) -> Option<Finding> {
-    let ill = |alarm: &Alarm| alarm.bets.is_some() || alarm.again.is_some();
-    let led = |index: usize| weighed.alarms.led_by == Some(index) && ill(&weighed.alarms.group);
+    let led = |index: usize| weighed.alarms.led_by == Some(index) && ill(&weighed.alarms.group, weighed.peers);
     let alarms = weighed.alarms.hosts.iter().enumerate().filter_map(|(index, alarm)| {
         let alarm = alarm.as_ref()?;
-        let by = if ill(alarm) { alarm } else { Some(&weighed.alarms.group).filter(|_| led(index))? };
+        let by = if ill(alarm, weighed.peers) { alarm } else { Some(&weighed.alarms.group).filter(|_| led(index))? };
         Some((by, weighed.hosts.get(index)?))
     });
     let ill: Vec<(&Alarm, &HostId)> = alarms.collect();
