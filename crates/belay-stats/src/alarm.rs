@@ -20,6 +20,8 @@ const VETO_ONE_IN: usize = 3;
 const CONFIRMED: usize = 2;
 /// Looks after the first crossing at which a second one is a sign of its own.
 const AGAIN: usize = 3;
+/// The same where no peers were asked: what is common to all then cannot be told apart, and must last.
+const AGAIN_ALONE: usize = 6;
 
 /// What one stream raised.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +30,7 @@ pub struct Alarm {
     pub beyond: Option<usize>,
     /// The second such look: one step is never enough.
     pub windows: Option<usize>,
-    /// The first such look at least six after the first.
+    /// The first such look at least three after the first, six without peers.
     pub again: Option<usize>,
     /// The first look at which the bets crossed theirs.
     pub bets: Option<usize>,
@@ -141,7 +143,9 @@ impl Bar<'_> {
             let mut beyond = 0;
             for (look, z) in deviation.iter().enumerate() {
                 largest = largest.max(*z);
-                if *z <= bar || alarm.again.is_some() || self.vetoed(look, jury, &mut alarm) {
+                // A look without a new value repeats the one before it, and is no second one.
+                let new = self.shown.means[look][0].is_finite();
+                if !new || *z <= bar || alarm.again.is_some() || self.vetoed(look, jury, &mut alarm) {
                     continue;
                 }
                 beyond += 1;
@@ -149,7 +153,7 @@ impl Bar<'_> {
                 if beyond >= CONFIRMED {
                     alarm.windows.get_or_insert(look);
                 }
-                if look >= first + AGAIN {
+                if look >= first + if jury.is_empty() { AGAIN_ALONE } else { AGAIN } {
                     alarm.again = Some(look);
                 }
             }

@@ -73,7 +73,7 @@ fn look_at(trial: &Trial, evidence: &Evidence, calibrated: &mut BTreeMap<SignalN
             &checks::Terms { signals: sights.len(), over: evidence.at >= trial.ends },
         ));
     }
-    agree::agree(&mut findings);
+    agree::agree(&mut findings, trial.treated.len());
     let lacks = sights.iter().flat_map(|sight| checks::lacks(trial, sight, evidence.at)).collect();
     conclude::conclude(trial, evidence.at, &sights, findings, lacks)
 }

@@ -35,7 +35,8 @@ pub struct Measured {
     /// A row for each host that changed; `null` is no data.
     pub treated: Vec<Vec<Option<f64>>>,
     /// A row for each host that did not.
-    pub control: Vec<Vec<Option<f64>>>,
+    #[serde(rename = "control")]
+    pub peers: Vec<Vec<Option<f64>>>,
 }
 
 impl Case {
@@ -45,7 +46,7 @@ impl Case {
             return Some("it has no signal".to_owned());
         }
         let steps = self.past + self.horizon;
-        let odd = |signal: &&Measured| signal.treated.iter().chain(&signal.control).any(|row| row.len() != steps);
+        let odd = |signal: &&Measured| signal.treated.iter().chain(&signal.peers).any(|row| row.len() != steps);
         if self.step_s == 0 || self.horizon == 0 {
             return Some("it has no time after the change".to_owned());
         }

@@ -95,7 +95,7 @@ impl<'c> Feed<'c> {
             case.signals.iter().zip(&names).map(|(measured, name)| signal(measured, name, step)).collect::<anyhow::Result<_>>()?;
         let rows = |of: fn(&Measured) -> usize| case.signals.iter().map(of).max().unwrap_or(0);
         let hosts = rows(|signal| signal.treated.len());
-        let peers = rows(|signal| signal.control.len());
+        let peers = rows(|signal| signal.peers.len());
         let treated = |_| Treated {
             onset: CHANGED,
             run: None,
@@ -132,7 +132,7 @@ impl<'c> Feed<'c> {
     fn evidence(&self, from: usize, to: usize) -> Evidence {
         let window = |measured: &Measured| {
             let treated = self.trial.treated.keys().zip(&measured.treated);
-            let peers = self.trial.peers.keys().zip(&measured.control);
+            let peers = self.trial.peers.keys().zip(&measured.peers);
             let hosts = treated.chain(peers).map(|(host, row)| (host.clone(), self.series(row, from, to))).collect();
             Window { step: self.step, from: self.at(from), to: self.at(to), hosts, heard: BTreeMap::new() }
         };
