@@ -77,6 +77,8 @@ pub enum Command {
     Token(cmd::token::Args),
     /// Check a configuration file, without a server
     Config(cmd::config::Args),
+    /// Judge recorded cases, without a server
+    Judge(cmd::judge::Args),
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod health;
 pub mod hold;
 pub mod hosts;
 pub mod ingest;
+pub mod judge;
 pub mod pin;
 pub mod revert;
 pub mod ruling;
@@ -35,6 +36,7 @@ pub fn run(cli: Cli) -> anyhow::Result<u8> {
     let colour = cli.color;
     match cli.command {
         Command::Config(args) => config::run(&args, colour),
+        Command::Judge(args) => judge::run(&args, colour),
         Command::Serve(args) => serve::run(&args, colour),
         Command::Demo(args) => demo::run(&args, colour),
         Command::Ingest(args) => wait(ingest::run(&args, colour)),

@@ -1,10 +1,11 @@
-//! `belay`, the operator's binary: wiring only. What can be asked stands in `cli`, each command in `cmd`, the demo in `demo`.
+//! `belay`, the operator's binary: wiring only. What can be asked stands in `cli`, each command in `cmd`, the demo in `demo`, recorded cases in `judge`.
 
 mod cli;
 mod client;
 mod cmd;
 mod demo;
 mod fault;
+mod judge;
 mod out;
 mod session;
 

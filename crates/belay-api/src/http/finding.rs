@@ -52,6 +52,16 @@ pub struct NumbersView {
     pub samples: u32,
     /// Natural logarithm of the e-value, where the check has one.
     pub ln_e: Option<f64>,
+    /// The effect: hosts with the Change against what they should show.
+    pub effect: Option<f64>,
+    /// Lower end of its 95 % interval.
+    pub effect_low: Option<f64>,
+    /// Upper end of its 95 % interval.
+    pub effect_high: Option<f64>,
+    /// How often nothing at all looks as bad, where the check can say so.
+    pub p: Option<f64>,
+    /// The chance of a false rejection that the check may spend.
+    pub budget: Option<f64>,
 }
 
 /// Something that should have been seen and was not.
@@ -91,7 +101,7 @@ impl From<&Finding> for FindingView {
 
 impl From<&Numbers> for NumbersView {
     fn from(numbers: &Numbers) -> Self {
-        let Numbers { treated, own_past, peers, peers_past, samples, ln_e } = *numbers;
+        let Numbers { treated, own_past, peers, peers_past, samples, ln_e, effect, effect_low, effect_high, p, budget } = *numbers;
         // JSON has no word for what is not finite.
         let finite = |number: Option<f64>| number.filter(|number| number.is_finite());
         Self {
@@ -101,6 +111,11 @@ impl From<&Numbers> for NumbersView {
             peers_past: finite(peers_past),
             samples,
             ln_e: finite(ln_e),
+            effect: finite(effect),
+            effect_low: finite(effect_low),
+            effect_high: finite(effect_high),
+            p: finite(p),
+            budget: finite(budget),
         }
     }
 }

@@ -121,6 +121,11 @@ fn finding(check: Check, says: Says) -> Finding {
             peers_past: None,
             samples: 12,
             ln_e: Some(6.907_755_278_982_137),
+            effect: Some(-41.25),
+            effect_low: Some(-44.5),
+            effect_high: Some(-38.0),
+            p: Some(0.001),
+            budget: Some(0.005),
         },
         since: Some(NOW),
     }

@@ -1,19 +1,26 @@
 //! The judge: a trial and its evidence in, a look out. Pure, synchronous, the same answer for the
 //! same input. What it knows of the world is in its arguments.
 //!
-//! This is its first form: hard checks, the share test for flows against peers, and acceptance only
-//! at the horizon when everything that must be seen was seen. *Missing data is never fine.*
+//! Hard checks first; then comparisons with the own past and the peers, calibrated on the past so that looking after every sample is
+//! paid for; then acceptance, only at the horizon, when everything that must be seen was seen and harm is excluded. *Missing data is
+//! never fine.*
 
+mod agree;
+mod budget;
 mod checks;
 mod conclude;
 mod sight;
+mod weigh;
 pub mod window;
 
 use crate::model::change::Trial;
 use crate::model::evidence::Evidence;
+use crate::model::ids::SignalName;
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Finding, Look};
 use sight::Sight;
+use std::collections::BTreeMap;
+use weigh::Calibrated;
 
 /// A trial being watched: what its own past says, prepared once. It is rebuilt from evidence and
 /// never stored.
@@ -21,12 +28,13 @@ use sight::Sight;
 pub struct Watch {
     trial: Trial,
     past: Evidence,
+    calibrated: BTreeMap<SignalName, Option<Calibrated>>,
 }
 
 impl Watch {
     /// Begins to watch a trial, given the evidence up to now (its own past at least).
     pub fn begin(trial: &Trial, past: &Evidence) -> Self {
-        Self { trial: trial.clone(), past: past.clone() }
+        Self { trial: trial.clone(), past: past.clone(), calibrated: BTreeMap::new() }
     }
 
     /// Looks at what has come since. `new` may repeat what was there before: of a step that is in
@@ -41,7 +49,7 @@ impl Watch {
                 }
             }
         }
-        look_at(&self.trial, &self.past)
+        look_at(&self.trial, &self.past, &mut self.calibrated)
     }
 }
 
@@ -51,13 +59,21 @@ pub fn judge(trial: &Trial, evidence: &Evidence) -> Look {
     Watch::begin(trial, &nothing).look(evidence)
 }
 
-fn look_at(trial: &Trial, evidence: &Evidence) -> Look {
+fn look_at(trial: &Trial, evidence: &Evidence, calibrated: &mut BTreeMap<SignalName, Option<Calibrated>>) -> Look {
     let sights: Vec<Sight> = trial.signals.iter().map(|signal| Sight::of(trial, signal, evidence.windows.get(&signal.name))).collect();
     let mut findings: Vec<Finding> = Vec::new();
     findings.extend(checks::runs(trial));
     for sight in &sights {
-        findings.extend(checks::signals(trial, sight, sights.len()));
+        let known = calibrated.entry(sight.signal.name.clone()).or_default();
+        let weighed = weigh::weigh(known, trial, sight, sights.len());
+        findings.extend(checks::signals(
+            trial,
+            sight,
+            weighed.as_ref(),
+            &checks::Terms { signals: sights.len(), over: evidence.at >= trial.ends },
+        ));
     }
+    agree::agree(&mut findings, trial.treated.len());
     let lacks = sights.iter().flat_map(|sight| checks::lacks(trial, sight, evidence.at)).collect();
     conclude::conclude(trial, evidence.at, &sights, findings, lacks)
 }

@@ -48,11 +48,24 @@ pub(super) fn extend(known: &mut Window, new: &Window) {
         *heard = (*heard).max(*at);
     }
     for (host, series) in &new.hosts {
-        let merged = match known.hosts.get(host) {
-            None => series.clone(),
-            Some(before) => merge(before, series),
-        };
-        known.hosts.insert(host.clone(), merged);
+        match known.hosts.get_mut(host) {
+            None => {
+                known.hosts.insert(host.clone(), series.clone());
+            }
+            Some(before) if follows(before, series) => append(before, series),
+            Some(before) => *before = merge(before, series),
+        }
+    }
+}
+
+/// Whether all of a series lies after another: what usually comes.
+fn follows(before: &Series, new: &Series) -> bool {
+    before.samples().last().zip(new.samples().first()).is_some_and(|(last, first)| last.at < first.at)
+}
+
+fn append(before: &mut Series, new: &Series) {
+    if let Series::Samples(samples) = before {
+        samples.extend_from_slice(new.samples());
     }
 }
 

@@ -108,11 +108,17 @@ pub enum Check {
     FlowShare,
     /// Must-have signals were there.
     Presence,
+    /// Windows of a signal lie further off than placebo changes of the own past.
+    Level,
+    /// Single steps of a signal are not what they were.
+    Drift,
+    /// One changed host got worse by itself.
+    SingleHost,
 }
 
 impl Check {
     /// All checks, in the order of the manual.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::FailedResource,
         Self::CompileError,
         Self::EnvironmentMismatch,
@@ -122,6 +128,9 @@ impl Check {
         Self::CheckFailing,
         Self::FlowShare,
         Self::Presence,
+        Self::Level,
+        Self::Drift,
+        Self::SingleHost,
     ];
 
     /// Its stable code.
@@ -136,6 +145,9 @@ impl Check {
             Self::CheckFailing => "check-failing",
             Self::FlowShare => "flow-share",
             Self::Presence => "presence",
+            Self::Level => "level",
+            Self::Drift => "drift",
+            Self::SingleHost => "single-host",
         }
     }
 }
@@ -180,6 +192,16 @@ pub struct Numbers {
     pub samples: u32,
     /// Natural logarithm of the e-value, where the check has one.
     pub ln_e: Option<f64>,
+    /// The effect: treated hosts against what they should show.
+    pub effect: Option<f64>,
+    /// Lower end of its 95 % interval.
+    pub effect_low: Option<f64>,
+    /// Upper end of its 95 % interval.
+    pub effect_high: Option<f64>,
+    /// How often nothing at all looks as bad, where the check can say so.
+    pub p: Option<f64>,
+    /// The chance of a false rejection that the check may spend.
+    pub budget: Option<f64>,
 }
 
 /// One comparison's result.

@@ -90,7 +90,19 @@ fn finding() -> FindingView {
         peers_alike: 0,
         peers_of: 28,
         text: "requests stopped on 1 of 2 changed hosts, on none of 28 peers".to_owned(),
-        numbers: NumbersView { treated: Some(0.0), own_past: Some(41.83), peers: Some(41.9), peers_past: None, samples: 12, ln_e: None },
+        numbers: NumbersView {
+            treated: Some(0.0),
+            own_past: Some(41.83),
+            peers: Some(41.9),
+            peers_past: None,
+            samples: 12,
+            ln_e: None,
+            effect: None,
+            effect_low: None,
+            effect_high: None,
+            p: None,
+            budget: None,
+        },
         since: Some("2026-11-22T02:14:09Z".to_owned()),
     }
 }

@@ -86,7 +86,7 @@ form_struct! {
     Peer { nearness, until, failing }
     Look { at, standing, findings, lacks }
     Finding { check, signal, says, hosts, of, peers_alike, text, numbers, since }
-    Numbers { treated, own_past, peers, peers_past, samples, ln_e }
+    Numbers { treated, own_past, peers, peers_past, samples, ln_e, effect, effect_low, effect_high, p, budget }
     Lack { signal, must_have, why, hosts }
     Verdict { outcome, at, by, findings, lacks, evidence }
 }
@@ -116,6 +116,9 @@ form_enum! {
         "check-failing" => CheckFailing,
         "flow-share" => FlowShare,
         "presence" => Presence,
+        "level" => Level,
+        "drift" => Drift,
+        "single-host" => SingleHost,
     }
     Judge { "belay" => Belay, "person" => Person { actor, reason }, "successor" => Successor(change) }
 }

@@ -11,17 +11,16 @@
 //!
 //! **Example**: `requests: the changed hosts' share fell from 50 % to 26 % (e-value 10^5)`.
 
-use belay_stats::share::{Direction, ShareProcess, ShareTest};
+use belay_stats::share::{ShareProcess, ShareTest};
 
+use super::super::budget::of_share;
 use super::super::sight::{Row, Sight, mean};
+use super::super::weigh::direction;
 use super::quorum::{numbers, quorum};
-use crate::model::signal::Harm;
 use crate::model::verdict::{Check, Finding, Numbers, Says};
 
 /// Steps before a share is believed. A total stop is said in plainer words by its own check first.
 const STEPS_MIN: u64 = 5;
-/// The chance of a false rejection that all share tests of a trial spend together.
-const ALPHA: f64 = 0.01;
 /// A smaller change of the odds is not harm, however sure it is.
 const WORTH: f64 = 0.1;
 
@@ -30,7 +29,7 @@ pub(super) fn check(sight: &Sight<'_>, signals: usize) -> Option<Finding> {
     let settled = treated.iter().map(|row| row.settled).max()?;
     let peers: Vec<&Row> = sight.nearest().filter(|row| row.onset > settled && present(row)).collect();
     let (process, best) = measure(sight, &treated, &peers)?;
-    let effect = process.effect(budget(signals))?;
+    let effect = process.effect(of_share(signals))?;
     let sturdy = holds_without_one(sight, &treated, &peers, effect.odds_ratio, signals);
     // As with single hosts: a quorum speaks for a wave, and a wave of one only after twice the time.
     let alone = sight.treated.len() == 1;
@@ -51,10 +50,6 @@ fn comparable<'r>(sight: &'r Sight<'_>) -> Vec<&'r Row> {
     let rows = || sight.treated.iter().filter(|row| present(row) && row.end == sight.steps);
     let first = rows().map(|row| row.settled).min().unwrap_or(sight.steps);
     rows().filter(|row| row.settled <= first + (sight.steps - first) / 2).collect()
-}
-
-fn budget(signals: usize) -> f64 {
-    ALPHA / signals.max(1) as f64
 }
 
 /// The process over all steps since the last of these hosts was past its grace, and the largest
@@ -91,20 +86,12 @@ fn holds_without_one(sight: &Sight<'_>, treated: &[&Row], peers: &[&Row], odds_r
     let fell = odds_ratio < 1.0;
     let (worst, contrary) = if fell { (least(treated), most(peers)) } else { (most(treated), least(peers)) };
     let holds = |treated: &[&Row], peers: &[&Row]| {
-        let effect = measure(sight, treated, peers).and_then(|(process, _)| process.effect(budget(signals)));
+        let effect = measure(sight, treated, peers).and_then(|(process, _)| process.effect(of_share(signals)));
         effect.is_some_and(|effect| (effect.odds_ratio - 1.0).abs() >= WORTH && (effect.odds_ratio < 1.0) == fell)
     };
     let rest: Vec<&Row> = treated.iter().copied().filter(|row| Some(&row.host) != worst.as_ref()).collect();
     let others: Vec<&Row> = peers.iter().copied().filter(|row| Some(&row.host) != contrary.as_ref()).collect();
     peers.len() > 2 && (treated.len() == 1 || holds(&rest, peers)) && holds(treated, &others)
-}
-
-fn direction(harm: Harm) -> Direction {
-    match harm {
-        Harm::Up => Direction::Up,
-        Harm::Down => Direction::Down,
-        Harm::Both => Direction::Both,
-    }
 }
 
 /// The sum over hosts in a step; nothing when any of them has no value there.
@@ -113,7 +100,7 @@ fn sum(rows: &[&Row], step: usize) -> Option<f64> {
 }
 
 fn finding(sight: &Sight<'_>, process: &ShareProcess, ln_e: f64, signals: usize) -> Option<Finding> {
-    let budget = budget(signals);
+    let budget = of_share(signals);
     let effect = process.effect(budget)?;
     let worth = (effect.odds_ratio - 1.0).abs() >= WORTH;
     let says = if ln_e >= (1.0 / budget).ln() && worth { Says::Harm } else { Says::Fine };

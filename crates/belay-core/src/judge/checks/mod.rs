@@ -4,16 +4,21 @@
 
 mod check_failing;
 mod compile_error;
+mod drift;
 mod environment;
 mod failed_resource;
 mod flow_share;
 pub(super) mod flow_stopped;
 mod frozen;
+mod level;
+mod measure;
 mod presence;
-mod quorum;
+pub(super) mod quorum;
+mod single_host;
 mod vanished;
 
 use super::sight::Sight;
+use super::weigh::Weighed;
 use crate::model::change::Trial;
 use crate::model::signal::SignalKind;
 use crate::model::time::Timestamp;
@@ -27,8 +32,16 @@ pub(super) fn runs(trial: &Trial) -> Vec<Finding> {
     [failed_resource::check(trial), compile_error::check(trial), environment::check(trial)].into_iter().flatten().collect()
 }
 
-/// The checks that read one signal; `signals` is how many share the budget of false rejections.
-pub(super) fn signals(trial: &Trial, sight: &Sight<'_>, signals: usize) -> Vec<Finding> {
+/// What a look at one signal depends on besides its values.
+pub(super) struct Terms {
+    /// How many signals share the budget of false rejections.
+    pub(super) signals: usize,
+    /// Whether the trial is over, so that what is not excluded by now stays open.
+    pub(super) over: bool,
+}
+
+/// The checks that read one signal, of which `weighed` is the comparison with past and peers, where there could be one.
+pub(super) fn signals(trial: &Trial, sight: &Sight<'_>, weighed: Option<&Weighed<'_>>, terms: &Terms) -> Vec<Finding> {
     let mut found = Vec::new();
     if sight.signal.must_have {
         found.extend(vanished::check(sight));
@@ -37,12 +50,17 @@ pub(super) fn signals(trial: &Trial, sight: &Sight<'_>, signals: usize) -> Vec<F
     match sight.signal.kind {
         SignalKind::Flow => {
             let stopped = flow_stopped::check(trial, sight);
-            found.extend(flow_share::check(sight, signals));
+            found.extend(flow_share::check(sight, terms.signals));
             found.extend(stopped);
         }
         SignalKind::Gauge | SignalKind::Latency => found.extend(frozen::check(trial, sight)),
         SignalKind::Check => found.extend(check_failing::check(trial, sight)),
         SignalKind::Count => {}
+    }
+    if let Some(weighed) = weighed {
+        found.extend(level::check(sight, weighed, terms.over));
+        found.extend(drift::check(sight, weighed));
+        found.extend(single_host::check(sight, weighed));
     }
     found
 }

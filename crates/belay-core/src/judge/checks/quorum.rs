@@ -34,7 +34,7 @@ pub(super) struct Inquiry<'q> {
 
 /// How many hosts must agree for a wave of this many: the larger of 2 and 5 %, but never more than
 /// there are.
-pub(super) fn quorum(hosts: usize) -> usize {
+pub(in crate::judge) fn quorum(hosts: usize) -> usize {
     hosts.div_ceil(20).max(2).min(hosts.max(1))
 }
 
@@ -122,8 +122,11 @@ fn alike(sight: &Sight<'_>, inquiry: &Inquiry<'_>, first: usize) -> (u32, u32) {
     (same.try_into().unwrap_or(u32::MAX), answers.len().try_into().unwrap_or(u32::MAX))
 }
 
-/// One host alone speaks for a wave of one only after twice the time; a third of the peers showing
-/// the same means that the cause may lie outside.
+/// Of a past so many times as long as a run, in which there was none like it, one run is enough.
+const UNHEARD_OF: usize = 100;
+
+/// One host alone speaks for a wave of one only after twice the time, or where its past is long enough to know that this never happens;
+/// a third of the peers showing the same means that the cause may lie outside.
 fn weigh(trial: &Trial, asked: usize, showing: &[(&Row, &Shown)], alike: (u32, u32)) -> Says {
     if showing.is_empty() {
         return Says::Fine;
@@ -133,7 +136,8 @@ fn weigh(trial: &Trial, asked: usize, showing: &[(&Row, &Shown)], alike: (u32, u
         return Says::CannotTell(Gap::PeersSick);
     }
     let alone = trial.treated.len() == 1 || asked == 1;
-    let agreed = if alone { showing.iter().any(|(_, s)| s.length >= 2 * s.need) } else { showing.len() >= quorum(asked) };
+    let sure = |(row, shown): &(&Row, &Shown)| shown.length >= 2 * shown.need || row.past_count() >= UNHEARD_OF * shown.need;
+    let agreed = if alone { showing.iter().any(sure) } else { showing.len() >= quorum(asked) };
     if agreed { Says::Harm } else { Says::Suspicion }
 }
 
@@ -184,7 +188,7 @@ pub(super) fn numbers(sight: &Sight<'_>, rows: &[&Row], since: Option<Timestamp>
         peers: mean(peers.iter().flat_map(|row| &row.values[peer_from.min(row.onset)..row.onset])),
         peers_past: mean(peers.iter().flat_map(|row| &row.values[..first.min(row.onset)])),
         samples: samples.try_into().unwrap_or(u32::MAX),
-        ln_e: None,
+        ..Numbers::default()
     }
 }
 

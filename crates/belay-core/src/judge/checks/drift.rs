@@ -1,0 +1,56 @@
+//! **What it asks**: do the single steps since the change surprise, one after the other, more than chance allows at any look?
+//!
+//! **Why**: it finds what windows average away: more noise, dips, slow ramps; and it may be looked at after every step.
+//!
+//! **How**: residuals against the peers and the own season, whitened; bets against their usual innovations (see `belay-stats`, `wealth`).
+//! Evidence above 1/budget, and above what placebo stretches of the past reach, is harm, unless the windows contradict it or a third of
+//! the peers, judged as if they had changed, look alike.
+//!
+//! **When it cannot tell**: too short a past.
+//!
+//! **Example**: `latency_ms: its steps since the change are not what they were (e-value 10^6, 10^3 needed); +4.2 where 8.1 is usual ...`.
+
+use super::super::sight::Sight;
+use super::super::weigh::Weighed;
+use super::measure::{basis, effect_words, numbers};
+use crate::model::verdict::{Check, Finding, Says};
+
+pub(super) fn check(sight: &Sight<'_>, weighed: &Weighed<'_>) -> Option<Finding> {
+    let alarm = &weighed.alarms.group;
+    let (ln_e, bar) = alarm.ln_e?;
+    let says = match (alarm.bets, weighed.alarms.led_by) {
+        (Some(_), None) => Says::Harm,
+        // One host that moves the mean is its own finding (`single_host`).
+        (Some(_), Some(_)) | (None, _) => Says::Fine,
+    };
+    let mut numbers = numbers(sight, weighed, &weighed.hosts);
+    numbers.ln_e = Some(ln_e);
+    let name = &sight.signal.name;
+    let ten = |ln: f64| format!("10^{:.0}", ln / std::f64::consts::LN_10);
+    let text = match says {
+        Says::Harm => format!(
+            "{name}: its steps since the change are not what they were (e-value {}, {} needed); {}, {}",
+            ten(ln_e),
+            ten(bar),
+            effect_words(weighed, &numbers),
+            basis(weighed, says)
+        ),
+        Says::Fine | Says::Suspicion | Says::CannotTell(_) if alarm.bets.is_some() => {
+            format!("{name}: the steps of one host are not what they were (e-value of the mean {}), those of the others are", ten(ln_e))
+        }
+        Says::Fine | Says::Suspicion | Says::CannotTell(_) => {
+            format!("{name}: its steps since the change are as usual (e-value {}, {} needed)", ten(ln_e), ten(bar))
+        }
+    };
+    Some(Finding {
+        check: Check::Drift,
+        signal: Some(name.clone()),
+        says,
+        hosts: if says == Says::Harm { weighed.hosts.clone() } else { Vec::new() },
+        of: weighed.hosts.len().try_into().unwrap_or(u32::MAX),
+        peers_alike: (alarm.alike.0.try_into().unwrap_or(u32::MAX), alarm.alike.1.try_into().unwrap_or(u32::MAX)),
+        text,
+        numbers,
+        since: alarm.bets.filter(|_| says == Says::Harm).map(|look| sight.time(weighed.contrast.origin() + look)),
+    })
+}

@@ -1,0 +1,106 @@
+//! **What it asks**: is a signal, averaged over windows since the change, further from where it should be than placebo changes of the
+//! own past ever were?
+//!
+//! **Why**: whatever autocorrelation, season and drift the signal has, its placebo changes have too. The largest deviation over all
+//! window lengths and all looks is compared with the largest of each placebo, so that looking after every step is paid for.
+//!
+//! **How**: see `belay-stats`, `placebo` and `alarm`. Beyond the threshold and not shared by the peers it is a suspicion: the wave is
+//! held. It is harm when a look six steps later is beyond it as well, or a second host, or another signal (`judge/agree.rs`).
+//! At the end of a trial, harm above the margin must be excluded: max(10 % of the level, 3 SD of what a step usually deviates).
+//!
+//! **When it cannot tell**: too short a past for placebo changes; at the end, an interval that still holds harm above the margin.
+//!
+//! **Example**: `latency_ms: +4.2 where 8.1 is usual (95 % between +3.1 and +5.3); p 0.001 of a budget of 0.007, against 126 placebo
+//! changes of the own past, 0 of 6 peers look alike`.
+
+use belay_stats::alarm::Alarm;
+use belay_stats::placebo::side;
+
+use super::super::sight::Sight;
+use super::super::weigh::{Weighed, direction};
+use super::measure::{Effect, basis, effect, effect_words, numbers};
+use crate::model::ids::HostId;
+use crate::model::verdict::{Check, Finding, Gap, Says};
+
+/// The margin of harm that is none, as a part of the level.
+const MARGIN_PART: f64 = 0.1;
+/// The same in SD of what a step usually deviates.
+const MARGIN_SD: f64 = 3.0;
+/// The one-sided normal quantile by which harm above the margin must be excluded: 95 %.
+const EXCLUDED: f64 = 1.645;
+
+pub(super) fn check(sight: &Sight<'_>, weighed: &Weighed<'_>, over: bool) -> Option<Finding> {
+    let group = &weighed.alarms.group;
+    weighed.contrast.group().reference.as_ref()?;
+    let raised = |alarm: &Option<Alarm>| alarm.as_ref().is_some_and(|alarm| alarm.windows.is_some());
+    let alone: Vec<HostId> =
+        weighed.alarms.hosts.iter().zip(&weighed.hosts).filter(|(alarm, _)| raised(alarm)).map(|(_, host)| host.clone()).collect();
+    let led = weighed.alarms.led_by.is_some();
+    // Hosts of one wave share their weather: without peers to tell it apart, a second host is no second sign.
+    let others = weighed.peers > 0 && alone.len() >= super::quorum::quorum(weighed.hosts.len()).max(2);
+    let says = if (group.again.is_some() && !led) || others {
+        Says::Harm
+    } else if group.windows.is_some() || !alone.is_empty() {
+        Says::Suspicion
+    } else if over && sight.signal.must_have && !unharmed(sight, weighed) {
+        Says::CannotTell(Gap::TooLittle)
+    } else {
+        Says::Fine
+    };
+    Some(finding(sight, weighed, says, alone))
+}
+
+/// Whether harm above the margin is excluded, once there is something to measure.
+fn unharmed(sight: &Sight<'_>, weighed: &Weighed<'_>) -> bool {
+    let Some(Effect { shift, spread }) = effect(weighed) else { return true };
+    let track = weighed.contrast.group();
+    let sd = track.noise.max(track.innovation().unwrap_or(0.0));
+    let margin = (MARGIN_SD * sd).max(weighed.contrast.relative(MARGIN_PART));
+    side(direction(sight.signal.harm), shift) + EXCLUDED * spread <= margin
+}
+
+fn finding(sight: &Sight<'_>, weighed: &Weighed<'_>, says: Says, alone: Vec<HostId>) -> Finding {
+    let group = &weighed.alarms.group;
+    let hosts = match says {
+        Says::Fine | Says::CannotTell(_) => Vec::new(),
+        Says::Harm | Says::Suspicion if group.windows.is_some() => match weighed.alarms.led_by {
+            Some(one) => weighed.hosts.get(one).cloned().into_iter().collect(),
+            None => weighed.hosts.clone(),
+        },
+        Says::Harm | Says::Suspicion => alone,
+    };
+    let mut numbers = numbers(sight, weighed, &hosts);
+    numbers.p = group.p;
+    let name = &sight.signal.name;
+    let effect = effect_words(weighed, &numbers);
+    let first = weighed.contrast.origin() + group.beyond.unwrap_or(0);
+    let text = match says {
+        Says::Fine if group.vetoed > 0 => format!("{name}: {effect}; the peers moved alike, {}", basis(weighed, Says::Harm)),
+        Says::Fine => format!("{name} is as it was: {effect}, {}", basis(weighed, says)),
+        Says::CannotTell(_) => format!("{name}: harm cannot be excluded yet: {effect}, {}", basis(weighed, says)),
+        Says::Harm | Says::Suspicion => {
+            let by = if hosts.len() < weighed.hosts.len() {
+                format!(" on {} of {} changed hosts", hosts.len(), weighed.hosts.len())
+            } else {
+                String::new()
+            };
+            let p = group.p.map_or_else(String::new, |p| format!("p {} of a budget of {:.4}, ", p_words(p), weighed.alpha));
+            format!("{name}{by}: {effect}; {p}{}", basis(weighed, says))
+        }
+    };
+    Finding {
+        check: Check::Level,
+        signal: Some(name.clone()),
+        says,
+        of: weighed.hosts.len().try_into().unwrap_or(u32::MAX),
+        hosts,
+        peers_alike: (group.alike.0.try_into().unwrap_or(u32::MAX), group.alike.1.try_into().unwrap_or(u32::MAX)),
+        text,
+        numbers,
+        since: group.windows.map(|_| sight.time(first)),
+    }
+}
+
+fn p_words(p: f64) -> String {
+    if p < 0.0001 { "below 0.0001".to_owned() } else { format!("{p:.4}") }
+}

@@ -1,0 +1,84 @@
+//! Effects in words and numbers, shared by the checks that compare with the own past and the peers.
+
+use super::super::sight::{Row, Sight};
+use super::super::weigh::Weighed;
+use super::quorum;
+use crate::model::ids::HostId;
+use crate::model::verdict::{Numbers, Says};
+
+/// The two-sided normal quantile of the interval that is told: 95 %.
+const TOLD: f64 = 1.96;
+
+/// An effect on the scale of the comparison, with its usual size where nothing happened.
+pub(super) struct Effect {
+    pub(super) shift: f64,
+    pub(super) spread: f64,
+}
+
+/// The mean effect on the treated hosts over the longest window that fits, at the last look that has one.
+pub(super) fn effect(weighed: &Weighed<'_>) -> Option<Effect> {
+    let track = weighed.contrast.group();
+    let reference = track.reference.as_ref()?;
+    let means = &weighed.view.group.means;
+    let look = means.iter().rposition(|row| row.iter().any(|x| x.is_finite()))?;
+    let width = (0..=track.widest(look)).rev().find(|w| means[look][*w].is_finite())?;
+    Some(Effect { shift: means[look][width], spread: reference.spread(look, width) })
+}
+
+/// The numbers of a finding about these hosts, with effect, interval and budget.
+pub(super) fn numbers(sight: &Sight<'_>, weighed: &Weighed<'_>, hosts: &[HostId]) -> Numbers {
+    let rows: Vec<&Row> = sight.treated.iter().filter(|row| hosts.is_empty() || hosts.contains(&row.host)).collect();
+    let mut numbers = quorum::numbers(sight, &rows, None);
+    if let Some(effect) = effect(weighed) {
+        let moved = |shift: f64| {
+            let (before, after) = weighed.contrast.in_units(shift);
+            after - before
+        };
+        numbers.effect = Some(moved(effect.shift));
+        numbers.effect_low = Some(moved(effect.shift - TOLD * effect.spread));
+        numbers.effect_high = Some(moved(effect.shift + TOLD * effect.spread));
+    }
+    numbers.budget = Some(weighed.alpha);
+    numbers
+}
+
+/// `+4.2 where 8.1 is usual (95 % between +3.1 and +5.3)`
+pub(super) fn effect_words(weighed: &Weighed<'_>, numbers: &Numbers) -> String {
+    let usual = weighed.contrast.in_units(0.0).0;
+    match (numbers.effect, numbers.effect_low, numbers.effect_high) {
+        (Some(effect), Some(low), Some(high)) => {
+            format!("{} where {} is usual (95 % between {} and {})", signed(effect), short(usual), signed(low), signed(high))
+        }
+        (None, _, _) | (_, None, _) | (_, _, None) => "no effect can be measured yet".to_owned(),
+    }
+}
+
+/// What it was compared with, in words.
+pub(super) fn basis(weighed: &Weighed<'_>, says: Says) -> String {
+    let placebos = weighed.contrast.group().reference.as_ref().map_or(0, |reference| reference.placebos);
+    let (alike, asked) = weighed.alarms.group.alike;
+    let peers = match (weighed.peers, says, asked) {
+        (0, _, _) => "own past only".to_owned(),
+        (n, Says::Fine, _) | (n, _, 0) => format!("against {n} peers"),
+        (_, Says::Harm | Says::Suspicion | Says::CannotTell(_), asked) => format!("{alike} of {asked} peers look alike"),
+    };
+    let (looks, due) = weighed.looks;
+    let short = if looks < due { format!(", for the first {looks} of {due} steps: the past is too short for more") } else { String::new() };
+    format!("against {placebos} placebo changes of the own past, {peers}{short}")
+}
+
+/// Three digits are enough to act on.
+pub(super) fn short(value: f64) -> String {
+    let size = value.abs();
+    if size >= 100.0 || size == 0.0 {
+        format!("{value:.0}")
+    } else if size >= 1.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.3}")
+    }
+}
+
+fn signed(value: f64) -> String {
+    if value < 0.0 { short(value) } else { format!("+{}", short(value)) }
+}

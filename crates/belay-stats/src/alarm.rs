@@ -1,0 +1,192 @@
+//! When what a contrast shows is more than chance, and when peers that show the same take it back.
+//!
+//! The budget of a signal is shared: half for windows (placebo changes in time), half for bets (the e-process); of each, with several
+//! treated series, half for their mean and the rest by equal parts for each alone.
+//!
+//! A crossing stands unless peers veto it: peers judged as if they had been treated (Abadie, Diamond and Hainmueller, "Synthetic control
+//! methods for comparative case studies", 2010). Bets count only where the windows at that look lean the same way, by at least what
+//! half of all placebo changes reach: the two must not contradict each other.
+
+use crate::contrast::{Contrast, View};
+use crate::track::{Shown, Track};
+
+/// Looks back over which a peer may have shown the same.
+const VETO_LOOKS: usize = 3;
+/// The part of the treated's deviation that a peer must reach to count.
+const VETO_PART: f64 = 0.5;
+/// One peer in so many is enough for a veto.
+const VETO_ONE_IN: usize = 3;
+/// Looks beyond the threshold that make a crossing: one glitch is none.
+const CONFIRMED: usize = 2;
+/// Looks after the first crossing at which a second one is a sign of its own.
+const AGAIN: usize = 3;
+/// The same where no peers were asked: what is common to all then cannot be told apart, and must last.
+const AGAIN_ALONE: usize = 6;
+
+/// What one stream raised.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alarm {
+    /// The first look at which windows were beyond their threshold and no veto held.
+    pub beyond: Option<usize>,
+    /// The second such look: one step is never enough.
+    pub windows: Option<usize>,
+    /// The first such look at least three after the first, six without peers.
+    pub again: Option<usize>,
+    /// The first look at which the bets crossed theirs.
+    pub bets: Option<usize>,
+    /// Crossings of either kind that peers took back.
+    pub vetoed: usize,
+    /// Peers that looked alike at the last crossing, and peers asked.
+    pub alike: (usize, usize),
+    /// The largest deviation so far and its threshold; absent where nothing could be calibrated.
+    pub largest: Option<(f64, f64)>,
+    /// How often a placebo change is at least as large.
+    pub p: Option<f64>,
+    /// The largest evidence of the bets and its threshold, natural logarithms.
+    pub ln_e: Option<(f64, f64)>,
+}
+
+/// What all streams of a contrast raised.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alarms {
+    /// The mean of the treated.
+    pub group: Alarm,
+    /// Each by itself; none where there is only one, or too little past.
+    pub hosts: Vec<Option<Alarm>>,
+    /// The one treated series that the mean follows, if what it raised does not hold without that one: one sick host must not speak for
+    /// all.
+    pub led_by: Option<usize>,
+}
+
+/// What a stream is held against.
+struct Bar<'a> {
+    track: &'a Track,
+    shown: &'a Shown,
+    alpha: f64,
+    signals: usize,
+    /// Looks from the origin of the peers' calendar to this stream's first and last moment.
+    late: (usize, usize),
+}
+
+impl Alarms {
+    /// Weighs a view; `alpha` is the budget of this signal, one of `signals`. The peers are judged only if anything crossed.
+    #[must_use]
+    pub fn of(contrast: &mut Contrast, view: &View, peers: &[Vec<f64>], alpha: f64, signals: usize) -> Alarms {
+        let several = view.hosts.len() > 1;
+        let share = alpha / 2.0 / if several { 2.0 } else { 1.0 };
+        let single = share / view.hosts.len().max(1) as f64;
+        let anything = {
+            let group = Bar { track: contrast.group(), shown: &view.group, alpha: share, signals, late: (0, 0) };
+            let crossed = |(i, shown): (usize, &Option<Shown>)| {
+                let bar = shown.as_ref().zip(contrast.host(i));
+                bar.is_some_and(|(shown, track)| Bar { track, shown, alpha: single, signals, late: (0, 0) }.crosses())
+            };
+            group.crosses() || view.hosts.iter().enumerate().any(crossed)
+        };
+        let jury = if anything { contrast.jury(peers) } else { Vec::new() };
+        let last = (0..view.hosts.len()).filter_map(|i| contrast.late(i)).max().unwrap_or(0);
+        let group = Bar { track: contrast.group(), shown: &view.group, alpha: share, signals, late: (0, last) }.weigh(&jury);
+        let host = |(i, shown): (usize, &Option<Shown>)| {
+            let (shown, track) = (shown.as_ref()?, contrast.host(i)?);
+            let late = contrast.late(i)?;
+            Some(Bar { track, shown, alpha: single, signals, late: (late, late) }.weigh(&jury))
+        };
+        let hosts = view.hosts.iter().enumerate().map(host).collect();
+        let led_by = view.rest.as_ref().filter(|(_, rest)| !holds(contrast.group(), rest)).map(|(most, _)| *most);
+        Alarms { group, hosts, led_by }
+    }
+}
+
+/// Whether the others show it too, at a level of one in ten, in windows or in bets.
+fn holds(track: &Track, rest: &Shown) -> bool {
+    let Some(reference) = &track.reference else { return true };
+    let largest = rest.deviation.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let evidence = rest.ln_e.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    largest >= reference.quantiles[1]
+        || (evidence >= track.evidence_threshold(0.1, 1).unwrap_or(f64::INFINITY) && largest >= reference.quantiles[0])
+}
+
+impl Bar<'_> {
+    fn threshold(&self) -> Option<f64> {
+        self.track.reference.as_ref().map(|reference| reference.threshold(self.alpha))
+    }
+
+    fn bets_threshold(&self) -> Option<f64> {
+        self.track.evidence_threshold(self.alpha, self.signals)
+    }
+
+    fn crosses(&self) -> bool {
+        let windows = self.threshold().is_some_and(|bar| self.shown.deviation.iter().any(|z| *z > bar));
+        windows || self.bets_threshold().is_some_and(|bar| (0..self.shown.ln_e.len()).any(|h| self.bet(h, bar)))
+    }
+
+    fn bet(&self, look: usize, bar: f64) -> bool {
+        let leans = self.track.reference.as_ref().is_some_and(|r| self.shown.deviation[look] >= r.quantiles[0]);
+        leans && self.shown.ln_e[look] > bar
+    }
+
+    fn weigh(&self, jury: &[Vec<f64>]) -> Alarm {
+        let deviation = &self.shown.deviation;
+        let mut alarm = Alarm {
+            beyond: None,
+            windows: None,
+            again: None,
+            bets: None,
+            vetoed: 0,
+            alike: (0, jury.len()),
+            largest: None,
+            p: None,
+            ln_e: None,
+        };
+        if let Some(bar) = self.threshold() {
+            let mut largest = f64::NEG_INFINITY;
+            let mut beyond = 0;
+            for (look, z) in deviation.iter().enumerate() {
+                largest = largest.max(*z);
+                // A look without a new value repeats the one before it, and is no second one.
+                let new = self.shown.means[look][0].is_finite();
+                if !new || *z <= bar || alarm.again.is_some() || self.vetoed(look, jury, &mut alarm) {
+                    continue;
+                }
+                beyond += 1;
+                let first = *alarm.beyond.get_or_insert(look);
+                if beyond >= CONFIRMED {
+                    alarm.windows.get_or_insert(look);
+                }
+                if look >= first + if jury.is_empty() { AGAIN_ALONE } else { AGAIN } {
+                    alarm.again = Some(look);
+                }
+            }
+            alarm.largest = largest.is_finite().then_some((largest, bar));
+            alarm.p = self.track.reference.as_ref().filter(|_| largest.is_finite()).map(|reference| reference.p_value(largest));
+        }
+        if let Some(bar) = self.bets_threshold().filter(|_| !self.shown.ln_e.is_empty()) {
+            for look in 0..self.shown.ln_e.len() {
+                if self.bet(look, bar) && alarm.bets.is_none() && !self.vetoed(look, jury, &mut alarm) {
+                    alarm.bets = Some(look);
+                }
+            }
+            alarm.ln_e = Some((self.shown.ln_e.iter().copied().fold(f64::NEG_INFINITY, f64::max), bar));
+        }
+        alarm
+    }
+
+    /// Whether a third of the peers, judged as if treated, look at least half as bad around this look.
+    fn vetoed(&self, look: usize, jury: &[Vec<f64>], alarm: &mut Alarm) -> bool {
+        if jury.len() < 2 {
+            return false;
+        }
+        let bar = VETO_PART * self.shown.deviation[look];
+        let from = (look + self.late.0).saturating_sub(VETO_LOOKS);
+        let to = look + self.late.1;
+        let alike = |peer: &&Vec<f64>| peer.iter().skip(from).take(to + 1 - from).any(|z| *z > bar);
+        let count = jury.iter().filter(alike).count();
+        alarm.alike.0 = count;
+        let vetoed = count * VETO_ONE_IN >= jury.len();
+        alarm.vetoed += usize::from(vetoed);
+        vetoed
+    }
+}
+
+#[cfg(test)]
+mod calibration;

@@ -1,0 +1,125 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::alarm::Alarms;
+use crate::rng::Rng;
+
+const PAST: usize = 400;
+const HORIZON: usize = 40;
+
+fn question(direction: Direction) -> Question {
+    Question { nature: Nature::Proportional, direction, season: None, shape: Shape { base: 24, grace: 2, horizon: HORIZON } }
+}
+
+/// Hosts that share a wandering load and have noise of their own, all from one seed.
+fn fleet(seed: u64, hosts: usize, steps: usize) -> Vec<Vec<f64>> {
+    let mut rng = Rng::new(seed);
+    let mut load = 0.0;
+    let mut own = vec![0.0; hosts];
+    let mut rows = vec![Vec::with_capacity(steps); hosts];
+    for _ in 0..steps {
+        load = 0.95 * load + 0.05 * rng.normal();
+        for (row, own) in rows.iter_mut().zip(&mut own) {
+            *own = 0.6 * *own + 0.02 * rng.normal();
+            row.push(100.0 * (load + *own).exp());
+        }
+    }
+    rows
+}
+
+fn treated(rows: &[Vec<f64>], onsets: &[usize], until: usize, harm: impl Fn(usize) -> f64) -> Vec<Treated> {
+    let one = |(row, &onset): (&Vec<f64>, &usize)| {
+        let values = row[..until].iter().enumerate().map(|(t, v)| if t >= onset { v * harm(t - onset) } else { *v });
+        Treated { values: values.collect(), onset }
+    };
+    rows.iter().zip(onsets).map(one).collect()
+}
+
+fn cut(rows: &[Vec<f64>], until: usize) -> Vec<Vec<f64>> {
+    rows.iter().map(|row| row[..until].to_vec()).collect()
+}
+
+/// The view and the alarms after all steps up to `until`.
+fn judged(rows: &[Vec<f64>], onsets: &[usize], until: usize, harm: impl Fn(usize) -> f64 + Copy) -> (View, Alarms) {
+    let (hosts, peers) = rows.split_at(onsets.len());
+    let treated = treated(hosts, onsets, until, harm);
+    let peers = cut(peers, until);
+    let mut contrast = Contrast::prepare(question(Direction::Both), &treated, &peers).unwrap();
+    let view = contrast.look(&treated, &peers);
+    let alarms = Alarms::of(&mut contrast, &view, &peers, 0.02, 1);
+    (view, alarms)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn step_by_step_is_the_same_as_from_scratch_bit_for_bit(seed in 0u64..1_000, late in 0usize..6, gap in 0usize..30) {
+        let mut rows = fleet(seed, 7, PAST + HORIZON);
+        rows[4][PAST + gap] = f64::NAN;
+        let onsets = [PAST, PAST + late, PAST + 2 * late];
+        let harm = |h: usize| if h > 9 { 1.1 } else { 1.0 };
+        let (hosts, peers) = rows.split_at(3);
+        let begun = PAST + 2 * late + 1;
+        let mut contrast = Contrast::prepare(question(Direction::Both), &treated(hosts, &onsets, begun, harm), &cut(peers, begun)).unwrap();
+        for until in begun..=PAST + HORIZON {
+            let (treated, peers) = (treated(hosts, &onsets, until, harm), cut(peers, until));
+            let view = contrast.look(&treated, &peers);
+            let alarms = Alarms::of(&mut contrast, &view, &peers, 0.02, 1);
+            let (fresh, fresh_alarms) = judged(&rows, &onsets, until, harm);
+            prop_assert_eq!(&view.group.ln_e, &fresh.group.ln_e);
+            prop_assert_eq!(&view.group.deviation, &fresh.group.deviation);
+            prop_assert_eq!(alarms, fresh_alarms);
+        }
+    }
+}
+
+#[test]
+fn a_shift_at_each_hosts_own_time_is_found_as_fast_as_a_common_one() {
+    let found = |onsets: &[usize]| {
+        let harm = |h: usize| if h >= 2 { 1.25 } else { 1.0 };
+        let last = onsets.iter().max().unwrap();
+        let at = |until: &usize| judged(&fleet(3, 10, PAST + HORIZON), onsets, *until, harm).1.group.bets.is_some();
+        (last + 3..PAST + HORIZON).find(at).map(|until| until - last)
+    };
+    let (common, staggered) = (found(&[PAST; 4]).unwrap(), found(&[PAST, PAST + 2, PAST + 5, PAST + 9]).unwrap());
+    assert!(staggered <= common + 2, "{common} {staggered}");
+}
+
+#[test]
+fn a_shock_to_all_in_the_middle_of_the_splay_is_nobodys_harm() {
+    for seed in 0..10 {
+        let mut rows = fleet(seed, 10, PAST + HORIZON);
+        rows.iter_mut().for_each(|row| row[PAST + 5..].iter_mut().for_each(|v| *v *= 1.5));
+        let (_, alarms) = judged(&rows, &[PAST, PAST + 3, PAST + 6, PAST + 9], PAST + HORIZON, |_| 1.0);
+        assert_eq!((alarms.group.windows, alarms.group.bets), (None, None), "seed {seed}: {alarms:?}");
+    }
+}
+
+#[test]
+fn one_sick_host_of_many_leads_and_is_named() {
+    let mut rows = fleet(5, 10, PAST + HORIZON);
+    rows[2][PAST + 2..].iter_mut().for_each(|v| *v *= 3.0);
+    let (_, alarms) = judged(&rows, &[PAST; 4], PAST + 30, |_| 1.0);
+    assert_eq!(alarms.led_by, Some(2));
+    assert!(alarms.hosts[2].as_ref().is_some_and(|alarm| alarm.bets.is_some()));
+    let (_, all) = judged(&fleet(5, 10, PAST + HORIZON), &[PAST; 4], PAST + 30, |h| if h >= 2 { 3.0 } else { 1.0 });
+    assert_eq!(all.led_by, None);
+}
+
+#[test]
+fn a_host_that_is_late_absent_or_without_a_past_harms_nothing() {
+    let mut rows = fleet(8, 10, PAST + HORIZON);
+    rows[0][PAST..].fill(f64::NAN);
+    rows[1][..PAST].fill(f64::NAN);
+    let (view, alarms) = judged(&rows, &[PAST, PAST, PAST, PAST + 39], PAST + HORIZON, |_| 1.0);
+    assert_eq!((alarms.group.windows, alarms.group.bets, view.hosts[1].is_none()), (None, None, true));
+}
+
+#[test]
+fn too_short_a_past_calibrates_nothing() {
+    let rows = fleet(1, 6, 60);
+    let treated = treated(&rows[..1], &[40], 60, |_| 9.0);
+    let contrast = Contrast::prepare(question(Direction::Both), &treated, &cut(&rows[1..], 60));
+    assert!(contrast.is_none_or(|contrast| contrast.group().reference.is_none()));
+}

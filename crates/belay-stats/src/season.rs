@@ -1,0 +1,30 @@
+//! What a series usually is at this time of its season: the mean over earlier seasons, never over what is to be judged.
+
+/// At each step the mean of `y` at the same phase in all earlier seasons of `length` steps, 0 where there is none. Only steps before
+/// `until` are ever averaged: the column of a step after a change knows nothing of the time since. NaN is missing.
+#[must_use]
+pub fn seasonal(y: &[f64], length: usize, until: usize) -> Vec<f64> {
+    let length = length.max(1);
+    let mut sums = vec![(0.0, 0u32); length];
+    let mut out = Vec::with_capacity(y.len());
+    for (t, value) in y.iter().enumerate() {
+        let (sum, count) = &mut sums[t % length];
+        out.push(if *count > 0 { *sum / f64::from(*count) } else { 0.0 });
+        if t < until && value.is_finite() {
+            *sum += value;
+            *count += 1;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phase_is_the_mean_of_its_earlier_seasons_and_never_of_what_comes_after_the_end() {
+        let y = [1.0, 2.0, 3.0, f64::NAN, 5.0, 6.0, 100.0, 100.0, 0.0, 0.0];
+        assert_eq!(seasonal(&y, 2, 6), [0.0, 0.0, 1.0, 2.0, 2.0, 2.0, 3.0, 4.0, 3.0, 4.0]);
+    }
+}

@@ -1,0 +1,178 @@
+//! A case as the judge sees it in production: a trial, its own past, and then one step after the other.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use belay_core::judge::Watch;
+use belay_core::model::change::{Nearness, Peer, Treated, Trial};
+use belay_core::model::evidence::Evidence;
+use belay_core::model::ids::{ChangeId, HostId, SignalName};
+use belay_core::model::signal::{Harm, Missing, Reading, Sample, Series, Signal, SignalKind, Window};
+use belay_core::model::time::{Span, Timestamp};
+use belay_core::model::verdict::{Check, Look, Outcome, Says, Standing};
+
+use super::case::{Case, Measured};
+
+/// When the change came, in cases: a midnight, so that steps are whole.
+const CHANGED: Timestamp = Timestamp::from_ms(1_790_035_200_000);
+
+/// What a case came to.
+#[derive(Debug)]
+pub struct Judged {
+    /// What was decided.
+    pub outcome: Outcome,
+    /// The step after the change at which a rejection was decided.
+    pub at: Option<usize>,
+    /// The look that decided.
+    pub look: Look,
+}
+
+/// A trial made of a case, and how its values are dealt out.
+struct Feed<'c> {
+    case: &'c Case,
+    trial: Trial,
+    names: Vec<SignalName>,
+    step: Span,
+}
+
+/// Judges a case: begins with its past, then looks after every step until there is a verdict.
+///
+/// # Errors
+/// When the case uses a word that is not known.
+pub fn judge(case: &Case) -> anyhow::Result<Judged> {
+    let feed = Feed::of(case)?;
+    let mut watch = Watch::begin(&feed.trial, &feed.evidence(0, case.past));
+    let mut last = None;
+    for step in 0..case.horizon {
+        let look = watch.look(&feed.evidence(case.past + step, case.past + step + 1));
+        let decided = outcome(&look);
+        if let Some(outcome) = decided {
+            return Ok(Judged { outcome, at: (outcome == Outcome::Rejected).then_some(step), look });
+        }
+        last = Some(look);
+    }
+    let look = last.context("a case without steps after the change")?;
+    Ok(Judged { outcome: Outcome::Inconclusive(belay_core::model::verdict::Gap::TooLittle), at: None, look })
+}
+
+/// What a look decides. A verdict file has no word for a host that is ill by itself while its wave is only held: that is written as a
+/// rejection, as the rules of the benchmark say.
+fn outcome(look: &Look) -> Option<Outcome> {
+    let host =
+        |finding: &belay_core::model::verdict::Finding| finding.says == Says::Suspicion && speaks_for_a_host(finding.check, finding.of);
+    if look.findings.iter().any(host) {
+        return Some(Outcome::Rejected);
+    }
+    match look.standing {
+        Standing::Final(outcome) => Some(outcome),
+        Standing::OnTrial | Standing::Suspect => None,
+    }
+}
+
+/// Checks whose suspicion says for certain that a single host of several is ill.
+const fn speaks_for_a_host(check: Check, of: u32) -> bool {
+    match check {
+        Check::SingleHost => true,
+        Check::Frozen | Check::FlowStopped => of > 1,
+        Check::FailedResource
+        | Check::CompileError
+        | Check::EnvironmentMismatch
+        | Check::Vanished
+        | Check::CheckFailing
+        | Check::FlowShare
+        | Check::Presence
+        | Check::Level
+        | Check::Drift => false,
+    }
+}
+
+impl<'c> Feed<'c> {
+    fn of(case: &'c Case) -> anyhow::Result<Self> {
+        let step = Span::from_s(i64::from(case.step_s));
+        let names: Vec<SignalName> =
+            case.signals.iter().enumerate().map(|(i, signal)| name(&signal.name, i)).collect::<anyhow::Result<_>>()?;
+        let signals =
+            case.signals.iter().zip(&names).map(|(measured, name)| signal(measured, name, step)).collect::<anyhow::Result<_>>()?;
+        let rows = |of: fn(&Measured) -> usize| case.signals.iter().map(of).max().unwrap_or(0);
+        let hosts = rows(|signal| signal.treated.len());
+        let peers = rows(|signal| signal.peers.len());
+        let treated = |_| Treated {
+            onset: CHANGED,
+            run: None,
+            skewed: false,
+            environment: None,
+            failures: BTreeMap::new(),
+            compile_error: None,
+            left: None,
+        };
+        let peer = |_| Peer { nearness: Nearness::SameRelease, until: None, failing: Vec::new() };
+        let ends = CHANGED + step.times(i64::try_from(case.horizon)?);
+        let trial = Trial {
+            change: ChangeId(1),
+            release: None,
+            treated: (0..hosts).map(|i| Ok((changed(i)?, treated(i)))).collect::<anyhow::Result<_>>()?,
+            peers: (0..peers).map(|i| Ok((unchanged(i)?, peer(i)))).collect::<anyhow::Result<_>>()?,
+            signals,
+            environment_due: None,
+            grace: step.times(i64::try_from(case.grace)?),
+            accept_from: ends,
+            ends,
+            past_steps: u32::try_from(case.past)?,
+            class_size: u32::try_from(hosts + peers)?,
+            confounder: None,
+        };
+        Ok(Self { case, trial, names, step })
+    }
+
+    fn at(&self, step: usize) -> Timestamp {
+        CHANGED + self.step.times(i64::try_from(step).unwrap_or(i64::MAX)) - self.step.times(i64::try_from(self.case.past).unwrap_or(0))
+    }
+
+    /// The evidence of the steps `from..to`. A case cannot say whether a host that gives no value is alive: nothing else is heard of it.
+    fn evidence(&self, from: usize, to: usize) -> Evidence {
+        let window = |measured: &Measured| {
+            let treated = self.trial.treated.keys().zip(&measured.treated);
+            let peers = self.trial.peers.keys().zip(&measured.peers);
+            let hosts = treated.chain(peers).map(|(host, row)| (host.clone(), self.series(row, from, to))).collect();
+            Window { step: self.step, from: self.at(from), to: self.at(to), hosts, heard: BTreeMap::new() }
+        };
+        let windows = self.names.iter().cloned().zip(self.case.signals.iter().map(window)).collect();
+        Evidence { at: self.at(to), windows }
+    }
+
+    fn series(&self, row: &[Option<f64>], from: usize, to: usize) -> Series {
+        let values = row.iter().enumerate().take(to).skip(from);
+        let samples: Vec<Sample> = values.filter_map(|(step, value)| Some(Sample { at: self.at(step), value: (*value)? })).collect();
+        if samples.is_empty() { Series::Missing(Missing::NoSeries) } else { Series::Samples(samples) }
+    }
+}
+
+/// Names sort as the rows do.
+fn changed(index: usize) -> anyhow::Result<HostId> {
+    HostId::parse(&format!("changed-{index:04}")).map_err(|bad| anyhow::anyhow!("{bad}"))
+}
+
+fn unchanged(index: usize) -> anyhow::Result<HostId> {
+    HostId::parse(&format!("peer-{index:04}")).map_err(|bad| anyhow::anyhow!("{bad}"))
+}
+
+/// The signal's own name where it is one; else its number.
+fn name(given: &str, index: usize) -> anyhow::Result<SignalName> {
+    SignalName::parse(given).or_else(|_| SignalName::parse(&format!("signal-{index}"))).map_err(|bad| anyhow::anyhow!("{bad}"))
+}
+
+fn signal(measured: &Measured, name: &SignalName, step: Span) -> anyhow::Result<Signal> {
+    let kind = SignalKind::ALL.into_iter().find(|kind| kind.word() == measured.kind);
+    let harm = Harm::ALL.into_iter().find(|harm| harm.word() == measured.direction);
+    Ok(Signal {
+        name: name.clone(),
+        classes: Vec::new(),
+        kind: kind.with_context(|| format!("signal {name}: {:?} is no kind of signal", measured.kind))?,
+        harm: harm.with_context(|| format!("signal {name}: {:?} is no direction", measured.direction))?,
+        must_have: measured.must_have,
+        select: String::new(),
+        host_label: String::new(),
+        reading: Reading::Value,
+        step,
+    })
+}
