@@ -2,14 +2,15 @@
 
 use belay_core::model::closed::Freeze;
 use belay_core::model::ids::ClassName;
-use belay_core::model::policy::{ClassPolicy, Policy, Receiver};
+use belay_core::model::policy::{Budget, ClassPolicy, Policy, Receiver};
 use belay_core::model::signal::Signal;
 use toml::de::DeTable;
 
 use super::error::{At, ConfigError, Found};
-use super::server::ServerDraft;
+use super::server::{ServerDraft, merge};
 use super::source::Source;
 use super::table::Table;
+use super::words::budget;
 use super::zone::Zones;
 use super::{Config, alert, class, freeze, signal};
 
@@ -31,6 +32,7 @@ pub(super) struct Draft {
     pub signals: Vec<Declared<Signal>>,
     pub alerts: Vec<Declared<Receiver>>,
     pub freezes: Vec<Declared<Freeze>>,
+    pub false_rejections: Option<Found<Budget>>,
     pub zones: Zones,
     pub errors: Vec<ConfigError>,
     /// A file was no valid TOML, and nothing of it was read.
@@ -60,7 +62,9 @@ impl Draft {
         each(top.tables("signal"), signal::read, &mut self.signals, &mut self.errors);
         each(top.tables("alert"), alert::read, &mut self.alerts, &mut self.errors);
         each(top.tables("freeze"), |table| freeze::read(table, zones), &mut self.freezes, &mut self.errors);
-        top.not_built(&["false_rejections", "site"]);
+        let budget = top.parsed("false_rejections", budget);
+        merge(&mut self.false_rejections, budget, &mut self.errors);
+        top.not_built(&["site"]);
         self.errors.extend(top.finish());
     }
 
@@ -74,6 +78,7 @@ impl Draft {
             receivers: self.alerts.into_iter().map(|alert| alert.what).collect(),
             freezes: self.freezes.into_iter().map(|freeze| freeze.what).collect(),
             zones: self.zones.used,
+            false_rejections: self.false_rejections.map(|found| found.value).unwrap_or_default(),
             public_url: server.public_url.clone(),
         };
         Config { server, policy }

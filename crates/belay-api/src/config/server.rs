@@ -38,7 +38,8 @@ impl ServerDraft {
     }
 }
 
-fn merge(known: &mut Option<Found<String>>, new: Option<Found<String>>, errors: &mut Vec<ConfigError>) {
+/// Takes a single value that several files may give, but only one of them.
+pub(super) fn merge<T>(known: &mut Option<Found<T>>, new: Option<Found<T>>, errors: &mut Vec<ConfigError>) {
     match (known.as_ref(), new) {
         (Some(first), Some(second)) => {
             let text = format!("`{}` is given twice: here and at {}", second.at.key, first.at);

@@ -1,5 +1,6 @@
 //! Words: lengths of time as people write them, and the nearest word to a mistaken one.
 
+use belay_core::model::policy::Budget;
 use belay_core::model::time::Span;
 
 const UNITS: [(&str, i64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
@@ -30,6 +31,18 @@ pub(crate) fn span(text: &str) -> Result<Span, &'static str> {
         rest = after;
     }
     if total > SPAN_MAX_MS { Err(TOO_LONG) } else { Ok(Span::from_ms(total)) }
+}
+
+/// Reads a budget: `1 per 30d`.
+pub(super) fn budget(text: &str) -> Result<Budget, &'static str> {
+    const NO_BUDGET: &str = "it is no budget; write for example \"1 per 30d\": so many good changes may end rejected in so long";
+    let (count, per) = text.split_once(" per ").ok_or(NO_BUDGET)?;
+    let count = count.trim().parse().ok().filter(|count| (1..=1_000).contains(count)).ok_or(NO_BUDGET)?;
+    let per = span(per.trim())?;
+    if per < Span::from_min(24 * 60) {
+        return Err("a budget is for a day at least; write for example \"1 per 30d\"");
+    }
+    Ok(Budget { count, per })
 }
 
 /// A length of time as it is configured.

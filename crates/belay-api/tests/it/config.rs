@@ -142,7 +142,12 @@ fn what_is_not_built_is_refused_by_name() {
         assert!(said.contains("a server must not name files or commands of hosts"), "{said}");
         assert!(said.contains("agent.toml"), "{said}");
     }
-    assert!(said("false_rejections = \"1 per 30d\"\n").contains("not built yet"));
+    let budget = config::parse("x", "false_rejections = \"3 per 7d\"\n").unwrap().policy.false_rejections;
+    assert_eq!((budget.count, budget.per), (3, Span::from_min(7 * 24 * 60)));
+    for wrong in ["2 %", "0 per 30d", "1 per 30", "1 per 5m", "a per 1d"] {
+        let said = said(&format!("false_rejections = \"{wrong}\"\n"));
+        assert!(said.contains("belay.toml:") && said.contains("`false_rejections"), "{said}");
+    }
 }
 
 #[test]

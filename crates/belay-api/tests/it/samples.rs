@@ -352,6 +352,7 @@ pub fn trial() -> Trial {
         accept_from: NOW,
         ends: NOW + Span::from_min(30),
         past_steps: 240,
+        budget: Some(0.01),
         class_size: 15,
         confounder: Some(ChangeId(16)),
     }

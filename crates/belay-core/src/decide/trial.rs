@@ -67,9 +67,25 @@ pub fn trial_of(state: &State, id: ChangeId) -> Option<Trial> {
         accept_from: bounds.accept_from,
         ends: bounds.ends,
         past_steps: class.past_steps,
+        budget: Some(budget(state, change)),
         class_size,
         confounder: confounder(state, change, class.horizon),
     })
+}
+
+/// The most a trial may spend of the fleet's budget of false rejections, however few trials there are.
+pub const BUDGET_MAX: f64 = 0.02;
+/// The least it is given, however many there are: less would blind it.
+pub const BUDGET_MIN: f64 = 0.001;
+
+/// What a Change may spend of the fleet's budget: an equal part for each Change of the span before it,
+/// itself among them. What comes later does not alter it.
+pub fn budget(state: &State, change: &Change) -> f64 {
+    let budget = state.policy.false_rejections;
+    let since = change.opened - budget.per;
+    let near = |other: &&Change| other.opened > since && other.opened <= change.opened && other.id <= change.id;
+    let trials = state.changes.values().filter(near).count().max(1);
+    (f64::from(budget.count) / trials as f64).clamp(BUDGET_MIN, BUDGET_MAX)
 }
 
 /// A treated host as its trial sees it: with the time at which it left the Change, if it did.

@@ -65,13 +65,8 @@ fn look_at(trial: &Trial, evidence: &Evidence, calibrated: &mut BTreeMap<SignalN
     findings.extend(checks::runs(trial));
     for sight in &sights {
         let known = calibrated.entry(sight.signal.name.clone()).or_default();
-        let weighed = weigh::weigh(known, trial, sight, sights.len());
-        findings.extend(checks::signals(
-            trial,
-            sight,
-            weighed.as_ref(),
-            &checks::Terms { signals: sights.len(), over: evidence.at >= trial.ends },
-        ));
+        let weighed = weigh::weigh(known, trial, sight);
+        findings.extend(checks::signals(trial, sight, weighed.as_ref(), evidence.at >= trial.ends));
     }
     agree::agree(&mut findings, trial.treated.len());
     let lacks = sights.iter().flat_map(|sight| checks::lacks(trial, sight, evidence.at)).collect();

@@ -51,7 +51,7 @@ pub(super) struct Calibrated {
 }
 
 /// Weighs a signal; `None` where its past is too short to calibrate anything.
-pub(super) fn weigh<'c>(known: &'c mut Option<Calibrated>, trial: &Trial, sight: &Sight<'_>, signals: usize) -> Option<Weighed<'c>> {
+pub(super) fn weigh<'c>(known: &'c mut Option<Calibrated>, trial: &Trial, sight: &Sight<'_>) -> Option<Weighed<'c>> {
     let layout = Layout::of(trial, sight)?;
     let past = layout.past();
     if known.as_ref().is_none_or(|known| !known.past.same(&past)) {
@@ -59,9 +59,9 @@ pub(super) fn weigh<'c>(known: &'c mut Option<Calibrated>, trial: &Trial, sight:
         *known = Some(Calibrated { past, contrast });
     }
     let contrast = known.as_mut()?.contrast.as_mut()?;
-    let alpha = budget::of_contrast(sight.signal.kind, signals);
+    let alpha = budget::of_contrast(trial, sight.signal.kind);
     let view = contrast.look(&layout.treated, &layout.peers);
-    let alarms = Alarms::of(contrast, &view, &layout.peers, alpha, signals);
+    let alarms = Alarms::of(contrast, &view, &layout.peers, alpha, trial.signals.len());
     Some(Weighed { contrast, view, alarms, hosts: layout.hosts, peers: layout.peers.len(), alpha, looks: layout.looks })
 }
 

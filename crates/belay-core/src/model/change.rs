@@ -141,6 +141,9 @@ pub struct Trial {
     pub ends: Timestamp,
     /// How many values of the own past are compared with, at most.
     pub past_steps: u32,
+    /// The chance that it ends rejected though the Change is good, as the fleet's budget gives it to
+    /// each; the usual one where nothing is said.
+    pub budget: Option<f64>,
     /// Hosts of the class at present.
     pub class_size: u32,
     /// Another Change that touched the same hosts in the same time.

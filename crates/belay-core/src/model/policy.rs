@@ -30,6 +30,8 @@ pub struct Policy {
     /// The time zones that the text names, by name, as they were when it was read: what it means must
     /// not change because a machine learns of another rule.
     pub zones: BTreeMap<String, Arc<Zone>>,
+    /// How many good Changes may end rejected, over the whole fleet.
+    pub false_rejections: Budget,
     /// Where people reach the pages and the API, for links; no trailing slash.
     pub public_url: Option<String>,
 }
@@ -80,6 +82,22 @@ pub struct ClassPolicy {
     /// People are told of a lock of somebody else that has stood on a host for this long; `None`:
     /// they are not.
     pub foreign_lock: Option<Span>,
+}
+
+/// A budget of mistakes that an operator understands: so many in so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// So many.
+    pub count: u32,
+    /// In so long.
+    pub per: Span,
+}
+
+impl Default for Budget {
+    /// One in thirty days.
+    fn default() -> Self {
+        Self { count: 1, per: Span::from_min(30 * 24 * 60) }
+    }
 }
 
 /// How many hosts a wave reaches, counted from the first.
@@ -233,6 +251,7 @@ impl Default for Policy {
             receivers: vec![],
             freezes: vec![],
             zones: BTreeMap::new(),
+            false_rejections: Budget::default(),
             public_url: None,
         }
     }

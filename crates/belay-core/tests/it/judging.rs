@@ -43,6 +43,7 @@ pub fn trial(changed: usize, peers: usize) -> Trial {
         accept_from: at(5),
         ends: at(HORIZON),
         past_steps: 120,
+        budget: None,
         class_size: (changed + peers) as u32,
         confounder: None,
     }

@@ -278,3 +278,28 @@ fn the_first_host_of_a_new_release_does_not_adopt_it_for_a_class_that_was_enroll
     lab.release("web1", "142");
     assert!(lab.state.open_changes().next().is_some_and(|change| change.brings_release()));
 }
+
+#[test]
+fn the_budget_of_false_rejections_is_shared_by_the_changes_of_its_span() {
+    use belay_core::decide::trial::{BUDGET_MAX, BUDGET_MIN, trial_of};
+    let mut lab = enrolled();
+    let given = |lab: &Lab, id: u64| trial_of(&lab.state, ChangeId(id)).unwrap().budget.unwrap();
+    let next = |lab: &mut Lab, nth: u64| {
+        lab.report(told("web1", "production").file(FILE, &format!("text {nth}")).version(&format!("v{nth}")));
+        lab.pass(Span::from_min(31));
+    };
+    next(&mut lab, 1);
+    assert_eq!(given(&lab, 1), BUDGET_MAX, "alone it gets the most there is");
+    for nth in 2..=100 {
+        lab.conclude(nth - 1, Outcome::Accepted);
+        next(&mut lab, nth + 10);
+    }
+    assert!((given(&lab, 100) - 0.01).abs() < 1e-12, "1 per 30 days over 100 changes: {}", given(&lab, 100));
+    let before = given(&lab, 100);
+    lab.pass(Span::from_min(60 * 24 * 31));
+    assert_eq!(given(&lab, 100), before, "what comes later, or time, does not alter it");
+    lab.conclude(100, Outcome::Accepted);
+    next(&mut lab, 999);
+    assert_eq!(given(&lab, 101), BUDGET_MAX, "those of long ago do not count");
+    assert!(BUDGET_MIN < BUDGET_MAX);
+}

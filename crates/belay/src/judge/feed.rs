@@ -108,6 +108,7 @@ impl<'c> Feed<'c> {
         let peer = |_| Peer { nearness: Nearness::SameRelease, until: None, failing: Vec::new() };
         let ends = CHANGED + step.times(i64::try_from(case.horizon)?);
         let trial = Trial {
+            budget: None,
             change: ChangeId(1),
             release: None,
             treated: (0..hosts).map(|i| Ok((changed(i)?, treated(i)))).collect::<anyhow::Result<_>>()?,

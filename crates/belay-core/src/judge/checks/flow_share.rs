@@ -5,7 +5,7 @@
 //!
 //! **How**: per step, the sum of the treated hosts' values and that of the peers'; an anytime-valid
 //! e-process (see `belay-stats`, `share`) against the share of the own past, begun when the last
-//! treated host is past its grace. The budget is 1 % over all signals, at every look.
+//! treated host is past its grace. It may spend half of the budget of its signal, at every look.
 //!
 //! **When it cannot tell**: no peers with a value in the same steps, too little past, no flow.
 //!
@@ -13,7 +13,6 @@
 
 use belay_stats::share::{ShareProcess, ShareTest};
 
-use super::super::budget::of_share;
 use super::super::sight::{Row, Sight, mean};
 use super::super::weigh::direction;
 use super::quorum::{numbers, quorum};
@@ -24,17 +23,17 @@ const STEPS_MIN: u64 = 5;
 /// A smaller change of the odds is not harm, however sure it is.
 const WORTH: f64 = 0.1;
 
-pub(super) fn check(sight: &Sight<'_>, signals: usize) -> Option<Finding> {
+pub(super) fn check(sight: &Sight<'_>, budget: f64) -> Option<Finding> {
     let treated = comparable(sight);
     let settled = treated.iter().map(|row| row.settled).max()?;
     let peers: Vec<&Row> = sight.nearest().filter(|row| row.onset > settled && present(row)).collect();
     let (process, best) = measure(sight, &treated, &peers)?;
-    let effect = process.effect(of_share(signals))?;
-    let sturdy = holds_without_one(sight, &treated, &peers, effect.odds_ratio, signals);
+    let effect = process.effect(budget)?;
+    let sturdy = holds_without_one(sight, &treated, &peers, effect.odds_ratio, budget);
     // As with single hosts: a quorum speaks for a wave, and a wave of one only after twice the time.
     let alone = sight.treated.len() == 1;
     let enough = treated.len() >= quorum(sight.treated.len()) && process.steps() >= if alone { 2 * STEPS_MIN } else { STEPS_MIN };
-    finding(sight, &process, if sturdy && enough { best } else { 0.0 }, signals)
+    finding(sight, &process, if sturdy && enough { best } else { 0.0 }, budget)
 }
 
 /// Whether a host has the signal well enough to be added up: one that is missing must not silence
@@ -75,7 +74,7 @@ fn measure(sight: &Sight<'_>, treated: &[&Row], peers: &[&Row]) -> Option<(Share
 /// One bad host among many moves a sum, on either side; it must not speak for all. What is left when
 /// the treated host that moved most is left out, and when the peer that moved most the other way is,
 /// must still have moved the same way, and far enough. Two peers or fewer prove nothing.
-fn holds_without_one(sight: &Sight<'_>, treated: &[&Row], peers: &[&Row], odds_ratio: f64, signals: usize) -> bool {
+fn holds_without_one(sight: &Sight<'_>, treated: &[&Row], peers: &[&Row], odds_ratio: f64, budget: f64) -> bool {
     let from = treated.iter().map(|row| row.settled).max().unwrap_or(sight.steps);
     let moved = |row: &Row| {
         let now = mean(&row.values[from.min(row.values.len())..]).unwrap_or(0.0);
@@ -86,7 +85,7 @@ fn holds_without_one(sight: &Sight<'_>, treated: &[&Row], peers: &[&Row], odds_r
     let fell = odds_ratio < 1.0;
     let (worst, contrary) = if fell { (least(treated), most(peers)) } else { (most(treated), least(peers)) };
     let holds = |treated: &[&Row], peers: &[&Row]| {
-        let effect = measure(sight, treated, peers).and_then(|(process, _)| process.effect(of_share(signals)));
+        let effect = measure(sight, treated, peers).and_then(|(process, _)| process.effect(budget));
         effect.is_some_and(|effect| (effect.odds_ratio - 1.0).abs() >= WORTH && (effect.odds_ratio < 1.0) == fell)
     };
     let rest: Vec<&Row> = treated.iter().copied().filter(|row| Some(&row.host) != worst.as_ref()).collect();
@@ -99,8 +98,7 @@ fn sum(rows: &[&Row], step: usize) -> Option<f64> {
     rows.iter().map(|row| row.values.get(step).copied().flatten()).sum()
 }
 
-fn finding(sight: &Sight<'_>, process: &ShareProcess, ln_e: f64, signals: usize) -> Option<Finding> {
-    let budget = of_share(signals);
+fn finding(sight: &Sight<'_>, process: &ShareProcess, ln_e: f64, budget: f64) -> Option<Finding> {
     let effect = process.effect(budget)?;
     let worth = (effect.odds_ratio - 1.0).abs() >= WORTH;
     let says = if ln_e >= (1.0 / budget).ln() && worth { Says::Harm } else { Says::Fine };

@@ -17,6 +17,7 @@ pub(super) mod quorum;
 mod single_host;
 mod vanished;
 
+use super::budget::of_share;
 use super::sight::Sight;
 use super::weigh::Weighed;
 use crate::model::change::Trial;
@@ -32,16 +33,9 @@ pub(super) fn runs(trial: &Trial) -> Vec<Finding> {
     [failed_resource::check(trial), compile_error::check(trial), environment::check(trial)].into_iter().flatten().collect()
 }
 
-/// What a look at one signal depends on besides its values.
-pub(super) struct Terms {
-    /// How many signals share the budget of false rejections.
-    pub(super) signals: usize,
-    /// Whether the trial is over, so that what is not excluded by now stays open.
-    pub(super) over: bool,
-}
-
-/// The checks that read one signal, of which `weighed` is the comparison with past and peers, where there could be one.
-pub(super) fn signals(trial: &Trial, sight: &Sight<'_>, weighed: Option<&Weighed<'_>>, terms: &Terms) -> Vec<Finding> {
+/// The checks that read one signal, of which `weighed` is the comparison with past and peers, where there could be one. `over`: the
+/// trial is, so that what is not excluded by now stays open.
+pub(super) fn signals(trial: &Trial, sight: &Sight<'_>, weighed: Option<&Weighed<'_>>, over: bool) -> Vec<Finding> {
     let mut found = Vec::new();
     if sight.signal.must_have {
         found.extend(vanished::check(sight));
@@ -50,7 +44,7 @@ pub(super) fn signals(trial: &Trial, sight: &Sight<'_>, weighed: Option<&Weighed
     match sight.signal.kind {
         SignalKind::Flow => {
             let stopped = flow_stopped::check(trial, sight);
-            found.extend(flow_share::check(sight, terms.signals));
+            found.extend(flow_share::check(sight, of_share(trial)));
             found.extend(stopped);
         }
         SignalKind::Gauge | SignalKind::Latency => found.extend(frozen::check(trial, sight)),
@@ -58,7 +52,7 @@ pub(super) fn signals(trial: &Trial, sight: &Sight<'_>, weighed: Option<&Weighed
         SignalKind::Count => {}
     }
     if let Some(weighed) = weighed {
-        found.extend(level::check(sight, weighed, terms.over));
+        found.extend(level::check(sight, weighed, over));
         found.extend(drift::check(sight, weighed));
         found.extend(single_host::check(sight, weighed));
     }
