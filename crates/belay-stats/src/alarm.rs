@@ -20,6 +20,8 @@ const VETO_ONE_IN: usize = 3;
 const CONFIRMED: usize = 2;
 /// Looks after the first crossing at which a second one is a sign of its own.
 const AGAIN: usize = 3;
+/// A deviation so many times rarer than the budget asks is plain: two looks are enough.
+const PLAIN: f64 = 20.0;
 /// The same where no peers were asked: what is common to all then cannot be told apart, and must last.
 const AGAIN_ALONE: usize = 6;
 
@@ -111,6 +113,11 @@ impl Bar<'_> {
         self.track.reference.as_ref().map(|reference| reference.threshold(self.alpha))
     }
 
+    /// The threshold beyond which a deviation needs no further look, where peers can tell it apart.
+    fn plain_bar(&self) -> Option<f64> {
+        self.track.reference.as_ref().map(|reference| reference.threshold(self.alpha / PLAIN))
+    }
+
     fn bets_threshold(&self) -> Option<f64> {
         self.track.evidence_threshold(self.alpha, self.signals)
     }
@@ -153,7 +160,8 @@ impl Bar<'_> {
                 if beyond >= CONFIRMED {
                     alarm.windows.get_or_insert(look);
                 }
-                if look >= first + if jury.is_empty() { AGAIN_ALONE } else { AGAIN } {
+                let plain = !jury.is_empty() && beyond >= CONFIRMED && self.plain_bar().is_some_and(|plain| *z > plain);
+                if plain || look >= first + if jury.is_empty() { AGAIN_ALONE } else { AGAIN } {
                     alarm.again = Some(look);
                 }
             }

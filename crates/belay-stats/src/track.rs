@@ -11,6 +11,10 @@ use crate::wealth::{self, Wealth, Whitener};
 /// Placebo stretches that the guard of the e-process needs.
 const STRETCHES_MIN: usize = 12;
 
+/// So many stretches that do not overlap make a guard that is believed as it is. Of fewer, one that reaches far may well be missing:
+/// more evidence is asked.
+const APART: f64 = 12.0;
+
 /// What a track is asked.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Asked {
@@ -54,6 +58,8 @@ pub struct Track {
 struct Bets {
     whitener: Whitener,
     maxima: Vec<f64>,
+    /// How many stretches of the past do not overlap: what the guard really rests on.
+    apart: f64,
 }
 
 /// The e-process as far as it has run, with what it was fed: it goes on where the input is the same.
@@ -135,7 +141,13 @@ impl Track {
     /// The threshold of the e-process at a budget, of which `streams` take part.
     #[must_use]
     pub fn evidence_threshold(&self, alpha: f64, streams: usize) -> Option<f64> {
-        self.bets.as_ref().map(|bets| wealth::threshold(&bets.maxima, alpha, streams))
+        self.bets.as_ref().map(|bets| wealth::threshold(&bets.maxima, alpha, streams) * (APART / bets.apart).clamp(1.0, 2.0))
+    }
+
+    /// The smallest noise of one value that is believed.
+    #[must_use]
+    pub fn floor(&self) -> f64 {
+        self.asked.floor
     }
 
     /// Robust size of an innovation, if the e-process can run.
@@ -158,7 +170,7 @@ impl Bets {
         let length = asked.shape.horizon.saturating_sub(asked.shape.grace).max(1);
         let stride = (innovations.len().saturating_sub(length) / 24).clamp(1, 12);
         let maxima = wealth::guard(&innovations, length, stride, asked.direction, STRETCHES_MIN)?;
-        Some(Bets { whitener, maxima })
+        Some(Bets { whitener, maxima, apart: innovations.len() as f64 / length as f64 })
     }
 }
 

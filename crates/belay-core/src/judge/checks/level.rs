@@ -54,7 +54,8 @@ pub(super) fn check(sight: &Sight<'_>, weighed: &Weighed<'_>, over: bool) -> Opt
 fn unharmed(sight: &Sight<'_>, weighed: &Weighed<'_>) -> bool {
     let Some(Effect { shift, spread }) = effect(weighed) else { return true };
     let track = weighed.contrast.group();
-    let sd = track.noise.max(track.innovation().unwrap_or(0.0));
+    // A series that never moved deviates by nothing: then the smallest noise that is believed makes the margin.
+    let sd = track.noise.max(track.innovation().unwrap_or(0.0)).max(track.floor());
     let margin = (MARGIN_SD * sd).max(weighed.contrast.relative(MARGIN_PART));
     side(direction(sight.signal.harm), shift) + EXCLUDED * spread <= margin
 }

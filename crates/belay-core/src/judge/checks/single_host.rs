@@ -28,7 +28,8 @@ fn ill(alarm: &Alarm, peers: usize) -> bool {
     }
     let windows_support = alarm.p.is_some_and(|p| p <= SUPPORT);
     let bets_support = alarm.ln_e.is_some_and(|(ln_e, _)| ln_e >= (1.0 / SUPPORT).ln());
-    (alarm.bets.is_some() && windows_support) || (alarm.again.is_some() && bets_support)
+    let plain = alarm.p.is_some_and(|p| p <= 1e-4);
+    (alarm.bets.is_some() && windows_support) || (alarm.again.is_some() && (bets_support || plain))
 }
 
 pub(super) fn check(sight: &Sight<'_>, weighed: &Weighed<'_>) -> Option<Finding> {
