@@ -187,6 +187,3 @@ impl Bar<'_> {
         vetoed
     }
 }
-
-#[cfg(test)]
-mod calibration;
