@@ -3,6 +3,7 @@
 mod calibration;
 mod catalog;
 mod gate;
+mod judge;
 mod wilson;
 
 use std::path::{Path, PathBuf};
@@ -18,7 +19,11 @@ struct Bench {
     run: fn(&Path, &[&str]) -> anyhow::Result<ExitCode>,
 }
 
-const BENCHES: &[Bench] = &[Bench { name: "gate", run: gate::run }, Bench { name: "calibration", run: calibration::run }];
+const BENCHES: &[Bench] = &[
+    Bench { name: "gate", run: gate::run },
+    Bench { name: "judge", run: judge::run },
+    Bench { name: "calibration", run: calibration::run },
+];
 
 pub fn run(root: &Path, words: &[&str]) -> anyhow::Result<ExitCode> {
     let Some((name, rest)) = words.split_first() else { bail!("say which benchmark; there are: {}", known()) };

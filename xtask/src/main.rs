@@ -16,7 +16,7 @@ usage: cargo xtask <command>
   ci          everything a change must pass: fmt, clippy, tidy, tests, demo, night
   tidy        the rules of the house that no compiler checks
   nightly     many simulated seeds, and the kill test with many cycles
-  bench NAME  one benchmark beside its peer: gate, calibration [TRIALS]
+  bench NAME  one benchmark beside its peer: gate, judge [CASES], calibration [TRIALS]
   night       the incident with the real tools
   help        this text";
 
