@@ -16,7 +16,7 @@ usage: cargo xtask <command>
   ci          everything a change must pass: fmt, clippy, tidy, tests, demo, night
   tidy        the rules of the house that no compiler checks
   nightly     many simulated seeds, and the kill test with many cycles
-  bench NAME  one benchmark beside its peer
+  bench NAME  one benchmark beside its peer: gate, judge [CASES], calibration [TRIALS]
   night       the incident with the real tools
   help        this text";
 
@@ -37,8 +37,7 @@ fn dispatch(root: &Path, arguments: &[String]) -> anyhow::Result<ExitCode> {
         ["ci"] => ci::run(root),
         ["tidy"] => tidy::run(root),
         ["nightly"] => nightly::run(root),
-        ["bench"] => bench::run(root, None),
-        ["bench", name] => bench::run(root, Some(name)),
+        ["bench", rest @ ..] => bench::run(root, rest),
         ["night", rest @ ..] => night::run(root, rest),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");

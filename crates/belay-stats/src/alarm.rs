@@ -195,6 +195,3 @@ impl Bar<'_> {
         vetoed
     }
 }
-
-#[cfg(test)]
-mod calibration;

@@ -12,7 +12,6 @@ use anyhow::{Context, bail, ensure};
 use serde_json::json;
 
 use super::catalog::{FILES, HOST, catalog, report};
-use crate::child;
 
 const CONFIG: &str = "[[class]]\nname = \"all\"\nhosts = [\"*\"]\nenforce = \"rejected\"\nenvironments = { \"142\" = \"production\" }\n";
 /// Runs of each process that are timed.
@@ -23,11 +22,10 @@ const CONNECTIONS: u32 = 8;
 const LASTS: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub fn run(root: &Path) -> anyhow::Result<ExitCode> {
-    let status = child::cargo(root, &["build", "--release", "--locked", "-p", "belay", "-p", "belay-agent"]).status()?;
-    ensure!(status.success(), "belay could not be built: {status}");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    let bench = Bench { folder: tempfile::tempdir()?, programs: target.join("release"), port: free_port()? };
+pub fn run(root: &Path, words: &[&str]) -> anyhow::Result<ExitCode> {
+    ensure!(words.is_empty(), "the benchmark takes no arguments");
+    let programs = super::build(root, &["-p", "belay", "-p", "belay-agent"])?;
+    let bench = Bench { folder: tempfile::tempdir()?, programs, port: free_port()? };
     bench.write("catalog.json", &catalog(""))?;
     bench.write("report.yaml", &report())?;
     let mut server = bench.serve()?;

@@ -1,0 +1,19 @@
+//! How often nothing is called harm. `cargo xtask bench calibration` plays many more of the same trials.
+
+use crate::nulls::Null;
+
+#[test]
+fn nothing_is_called_harm_about_as_often_as_promised() {
+    let trials = 4_000;
+    let false_ones = (0..trials).filter(|seed| Null::of(*seed).rejected(0.02)).count();
+    let rate = false_ones as f64 / trials as f64;
+    assert!(rate <= 0.03, "{false_ones} of {trials}: {rate}");
+}
+
+#[test]
+fn every_kind_of_null_is_played() {
+    let mut kinds: Vec<&str> = (0..200).map(|seed| Null::of(seed).kind()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    assert_eq!(kinds, ["no peers", "peers", "peers, shock to all", "peers, turnover", "peers, turnover and shock"]);
+}

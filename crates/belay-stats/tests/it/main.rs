@@ -1,0 +1,4 @@
+//! The statistics from the outside: what they promise, held against seeded trials.
+
+mod calibration;
+mod nulls;
