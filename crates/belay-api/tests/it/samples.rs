@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use belay_api::config;
 use belay_core::model::alert::{Effect, Task};
-use belay_core::model::change::{Change, Failure, ItemWords, Nearness, Peer, Treated, Trial, Waves, release_content, release_item};
+use belay_core::model::change::{
+    Change, Failure, ItemWords, Nearness, Overlaps, Peer, Treated, Trial, Waves, release_content, release_item,
+};
 use belay_core::model::evidence::Evidence;
 use belay_core::model::host::{Carried, Host, LastRun, Seen, Trouble};
 use belay_core::model::ids::{
@@ -355,6 +357,7 @@ pub fn trial() -> Trial {
         budget: Some(0.01),
         class_size: 15,
         confounder: Some(ChangeId(16)),
+        overlaps: Overlaps(BTreeMap::from([(ChangeId(15), BTreeMap::from([(host("web01"), NOW)]))])),
     }
 }
 

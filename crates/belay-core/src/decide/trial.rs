@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::intake::release_unknown;
-use crate::model::change::{Change, Nearness, Peer, Treated, Trial};
+use crate::model::change::{Change, Nearness, Overlaps, Peer, Treated, Trial};
 use crate::model::host::Host;
 use crate::model::ids::{ChangeId, Digest, HostId};
 use crate::model::item::{Content, ItemKey, Mark};
@@ -69,7 +69,8 @@ pub fn trial_of(state: &State, id: ChangeId) -> Option<Trial> {
         past_steps: class.past_steps,
         budget: Some(budget(state, change)),
         class_size,
-        confounder: confounder(state, change, class.horizon),
+        confounder: None,
+        overlaps: overlaps(state, change, class.horizon),
     })
 }
 
@@ -249,10 +250,13 @@ fn recent<'a>(state: &'a State, change: &Change, since: Timestamp) -> Vec<&'a Ch
     state.changes.values().filter(near).collect()
 }
 
-/// Another open Change that came to the same hosts within a horizon: the two cannot be told apart.
-fn confounder(state: &State, change: &Change, horizon: Span) -> Option<ChangeId> {
-    let near =
-        |host: &HostId, treated: &Treated| change.treated.get(host).is_some_and(|own| own.onset.since(treated.onset).abs() <= horizon);
-    let overlaps = |other: &&Change| other.id != change.id && other.treated.iter().any(|(host, treated)| near(host, treated));
-    state.open_changes().find(overlaps).map(|other| other.id)
+/// The other open Changes that came to the same hosts within a horizon: each may have done what is seen.
+fn overlaps(state: &State, change: &Change, horizon: Span) -> Overlaps {
+    let near = |(host, treated): (&HostId, &Treated)| {
+        let own = change.treated.get(host)?;
+        (own.onset.since(treated.onset).abs() <= horizon).then(|| (host.clone(), treated.onset))
+    };
+    let came = |other: &Change| other.treated.iter().filter_map(near).collect::<BTreeMap<HostId, Timestamp>>();
+    let others = state.open_changes().filter(|other| other.id != change.id).map(|other| (other.id, came(other)));
+    Overlaps(others.filter(|(_, hosts)| !hosts.is_empty()).collect())
 }

@@ -1,6 +1,7 @@
 //! From findings to where the trial stands. The order matters: harm first, then missing data, then
 //! acceptance.
 
+use super::blame::{Blame, blame};
 use super::sight::{Row, Sight};
 use crate::model::change::Trial;
 use crate::model::signal::SignalKind;
@@ -9,7 +10,8 @@ use crate::model::verdict::{Finding, Gap, Lack, Look, Outcome, Says, Standing};
 
 pub(super) fn conclude(trial: &Trial, at: Timestamp, sights: &[Sight<'_>], mut findings: Vec<Finding>, lacks: Vec<Lack>) -> Look {
     findings.sort_by_key(|finding| (rank(finding.says), finding.check));
-    let standing = standing(trial, at, sights, &findings, &lacks);
+    let blame = blame(trial, &mut findings);
+    let standing = standing(trial, at, sights, &findings, &lacks, blame);
     Look { at, standing, findings, lacks }
 }
 
@@ -23,15 +25,16 @@ fn rank(says: Says) -> u8 {
     }
 }
 
-fn standing(trial: &Trial, at: Timestamp, sights: &[Sight<'_>], findings: &[Finding], lacks: &[Lack]) -> Standing {
+fn standing(trial: &Trial, at: Timestamp, sights: &[Sight<'_>], findings: &[Finding], lacks: &[Lack], blame: Blame) -> Standing {
     let says = |what: Says| findings.iter().any(|finding| finding.says == what);
     let over = at >= trial.ends;
     if says(Says::Harm) {
         let by_reports = findings.iter().any(|finding| finding.says == Says::Harm && finding.signal.is_none());
-        return match (trial.confounder.filter(|_| !by_reports), over) {
-            (None, _) => Standing::Final(Outcome::Rejected),
-            (Some(_), false) => Standing::Suspect,
-            (Some(_), true) => Standing::Final(Outcome::Inconclusive(Gap::Confounded)),
+        let own = by_reports || (blame == Blame::Own && trial.confounder.is_none());
+        return match (own, over) {
+            (true, _) => Standing::Final(Outcome::Rejected),
+            (false, false) => Standing::Suspect,
+            (false, true) => Standing::Final(Outcome::Inconclusive(Gap::Confounded)),
         };
     }
     if over {

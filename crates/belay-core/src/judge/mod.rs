@@ -6,6 +6,7 @@
 //! never fine.*
 
 mod agree;
+mod blame;
 mod budget;
 mod checks;
 mod conclude;

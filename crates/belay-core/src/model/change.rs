@@ -146,9 +146,15 @@ pub struct Trial {
     pub budget: Option<f64>,
     /// Hosts of the class at present.
     pub class_size: u32,
-    /// Another Change that touched the same hosts in the same time.
+    /// Another Change that touched the same hosts in the same time, as trials of older records say it.
     pub confounder: Option<ChangeId>,
+    /// The other open Changes that came to the same hosts in the same time.
+    pub overlaps: Overlaps,
 }
+
+/// The other Changes that came to hosts of a trial, with when they came to each of them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overlaps(pub BTreeMap<ChangeId, BTreeMap<HostId, Timestamp>>);
 
 /// A host compared with.
 #[derive(Clone, Debug, PartialEq)]

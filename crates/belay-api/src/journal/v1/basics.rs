@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use belay_core::model::alert::Subject;
+use belay_core::model::change::Overlaps;
 use belay_core::model::hours::Zone;
 use belay_core::model::ids::{
     ChangeId, ClassName, Digest, EffectId, Environment, HoldId, HostId, InboxId, ReceiverName, Release, RevertId, RunId, SignalName,
@@ -218,6 +219,25 @@ impl<K: Form + Ord, V: Form> Form for BTreeMap<K, V> {
             }
         }
         Ok(map)
+    }
+}
+
+/// It came later than the form: where it is left out there is none.
+impl Form for Overlaps {
+    fn put<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        self.0.put(out)
+    }
+
+    fn take(value: Value) -> Result<Self, Fault> {
+        BTreeMap::take(value).map(Self)
+    }
+
+    fn is_left_out(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn left_out() -> Option<Self> {
+        Some(Self::default())
     }
 }
 
