@@ -31,7 +31,7 @@ pub(super) enum Blame {
 struct Fit {
     /// None is the Change on trial.
     change: Option<ChangeId>,
-    score: f64,
+    strength: f64,
     /// Harmed hosts that got it.
     harmed: usize,
 }
@@ -49,9 +49,9 @@ pub(super) fn blame(trial: &Trial, findings: &mut [Finding]) -> Blame {
     let harmed: BTreeSet<HostId> = hosts.iter().cloned().collect();
     let mut fits: Vec<Fit> =
         trial.overlaps.0.keys().map(|other| Some(*other)).chain([None]).map(|of| fit(trial, of, &harmed, since)).collect();
-    fits.sort_by(|a, b| b.score.total_cmp(&a.score));
+    fits.sort_by(|a, b| b.strength.total_cmp(&a.strength));
     let (best, next) = (&fits[0], &fits[1]);
-    let clear = best.score > 0.0 && best.score >= CLEARLY * next.score;
+    let clear = best.strength > 0.0 && best.strength >= CLEARLY * next.strength;
     let blame = match (clear, best.change) {
         (true, None) => Blame::Own,
         (true, Some(other)) => Blame::Other(other),
@@ -77,7 +77,7 @@ fn fit(trial: &Trial, change: Option<ChangeId>, harmed: &BTreeSet<HostId>, since
     let got = trial.treated.keys().filter(|host| came(host).is_some()).count();
     let (spread, dose) = (part(weights.len(), harmed.len()), part(weights.len(), got));
     let soon = if weights.is_empty() { 0.0 } else { weights.iter().sum::<f64>() / weights.len() as f64 };
-    Fit { change, score: spread * dose * soon, harmed: weights.len() }
+    Fit { change, strength: spread * dose * soon, harmed: weights.len() }
 }
 
 fn part(of: usize, all: usize) -> f64 {

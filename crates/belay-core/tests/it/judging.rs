@@ -281,29 +281,6 @@ fn harm_that_another_change_may_have_done_is_confounded() {
     assert_eq!(outcome(&end), Standing::Final(Outcome::Inconclusive(Gap::Confounded)));
 }
 
-/// Harm on `harmed` of five changed hosts from step 4 on, where another Change came to `others` at these steps.
-fn overlapping(harmed: &[&str], others: &[(&str, i64)], until: i64) -> Look {
-    let mut trial = trial(5, 6);
-    trial.overlaps.0.insert(ChangeId(2), others.iter().map(|(name, step)| (host(name), at(*step))).collect());
-    judge(&trial, &evidence(&trial, until, |name, step| Some(if harmed.contains(&name) && step >= 5 { 0.0 } else { steady(name, step) })))
-}
-
-#[test]
-fn of_overlapping_changes_the_one_that_fits_clearly_better_is_named() {
-    let all = ["t0", "t1", "t2", "t3", "t4"];
-    let own = overlapping(&all, &[("t0", -20), ("t1", -20)], 15);
-    assert_eq!(outcome(&own), Standing::Final(Outcome::Rejected), "the other came long before, and to two of five: {own:#?}");
-    assert!(own.findings[0].text.contains("c-2 to 2 of 5 of these hosts came in the same time and fits less"), "{}", own.findings[0].text);
-    let late = overlapping(&all, &all.map(|name| (name, 8)), 15);
-    assert_eq!(outcome(&late), Standing::Final(Outcome::Rejected), "what came after the harm had begun is out");
-    let other = overlapping(&["t3", "t4"], &[("t3", 4), ("t4", 5)], HORIZON);
-    assert_eq!(outcome(&other), Standing::Final(Outcome::Inconclusive(Gap::Confounded)), "exactly its hosts fail, at once");
-    assert!(other.findings[0].text.contains("c-2 came to the same hosts in the same time and fits better"), "{}", other.findings[0].text);
-    let unclear = overlapping(&all, &all.map(|name| (name, 2)), 15);
-    assert_eq!(outcome(&unclear), Standing::Suspect);
-    assert!(unclear.findings[0].text.contains("cannot be told apart"), "{}", unclear.findings[0].text);
-}
-
 #[test]
 fn a_watch_fed_step_by_step_says_the_same_as_one_look_over_everything() {
     let trial = trial(4, 5);

@@ -12,6 +12,7 @@ mod judging;
 mod lab;
 mod night;
 mod notify;
+mod overlaps;
 mod snapshots;
 mod standstill;
 mod told;
