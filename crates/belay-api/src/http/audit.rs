@@ -1,6 +1,6 @@
 //! The audit, the outbox and the quarantine.
 
-use belay_core::explain::gate as explain;
+use belay_core::explain::{gate as explain, selfcheck};
 use belay_core::model::alert::{Effect, Task};
 use belay_core::model::closed::Closed;
 use belay_core::model::ids::{ClassName, HostId};
@@ -170,6 +170,7 @@ fn line(fact: &Fact) -> Option<Line> {
             Some(Line { host: Some(host.clone()), ..Line::info(actor, text) })
         }
         Fact::ClosedSet { class, closed } => Some(Line::info("belay", turned(class, closed.as_ref()))),
+        Fact::SelfChecked { check, actor } => Some(Line::info(actor, selfcheck::summary(check))),
         Fact::BreakerSet { breaker } => Some(match breaker {
             Some(breaker) => {
                 let text = format!(

@@ -50,6 +50,9 @@ impl State {
                 self.would.insert(class.clone(), *would);
             }
             Fact::StaleSet { .. } | Fact::ForeignSet { .. } | Fact::ClosedSet { .. } => self.apply_to_class(fact),
+            Fact::SelfChecked { check, .. } => {
+                self.selfchecks.insert(check.class.clone(), (**check).clone());
+            }
             Fact::BreakerSet { breaker } => self.breaker = *breaker,
             Fact::IncarnationBegun { incarnation } => self.counters.incarnation = *incarnation,
             Fact::AlertedRestored { about, at } => {
@@ -295,6 +298,7 @@ fn steers(fact: &Fact) -> bool {
         | Fact::WouldHaveRefused { .. }
         | Fact::StaleSet { .. }
         | Fact::ForeignSet { .. }
+        | Fact::SelfChecked { .. }
         | Fact::BreakerSet { .. }
         | Fact::AlertedRestored { .. }
         | Fact::Noted(_)

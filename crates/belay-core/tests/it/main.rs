@@ -12,6 +12,7 @@ mod judging;
 mod lab;
 mod night;
 mod notify;
+mod selfcheck;
 mod snapshots;
 mod standstill;
 mod told;

@@ -13,6 +13,7 @@ use belay_core::model::ids::{
 use belay_core::model::log::LogEvidence;
 use belay_core::model::policy::{Pattern, Policy};
 use belay_core::model::principal::Actor;
+use belay_core::model::selfcheck::Cautions;
 use belay_core::model::time::{Span, Timestamp};
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
@@ -218,6 +219,25 @@ impl<K: Form + Ord, V: Form> Form for BTreeMap<K, V> {
             }
         }
         Ok(map)
+    }
+}
+
+/// It came later than the form: where it is left out there is none.
+impl Form for Cautions {
+    fn put<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        self.0.put(out)
+    }
+
+    fn take(value: Value) -> Result<Self, Fault> {
+        BTreeMap::take(value).map(Self)
+    }
+
+    fn is_left_out(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn left_out() -> Option<Self> {
+        Some(Self::default())
     }
 }
 
