@@ -157,8 +157,7 @@ fn line(fact: &Fact) -> Option<Line> {
         Fact::WaveOpened { change, open } => Some(Line::info("belay", format!("wave {open} of {change} was opened"))),
         Fact::Decided { change, verdict } => Some(decided(&change.to_string(), verdict)),
         Fact::TokenIssued { token, actor } => {
-            let stands_for = token.principal.actor();
-            Some(Line::info(actor, format!("credential {} issued; it stands for {stands_for}", token.name)))
+            Some(Line::info(actor, format!("credential {} issued; it stands for {}", token.name, token.principal.actor())))
         }
         Fact::TokenRevoked { name, actor } => Some(Line::info(actor, format!("credential {name} ended"))),
         Fact::HoldSet { actor, what, .. } | Fact::RevertSet { actor, what, .. } => Some(Line::info(actor, what.clone())),
