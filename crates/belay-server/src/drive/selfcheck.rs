@@ -103,9 +103,12 @@ impl SelfChecker {
             }
         };
         let input = Input::SelfChecked { actor, class: class.clone(), tally: Box::new(tally) };
-        if let Err(error) = self.drive.decide(input, Keep::default()).await {
-            tracing::warn!(%class, %error, "a self-check was lost; it is tried again");
-            tokio::time::sleep(EVERY).await;
+        match self.drive.decide(input, Keep::default()).await {
+            Ok(answer) => answer.refusal().into_iter().for_each(|why| tracing::warn!(%class, why, "a self-check was not taken")),
+            Err(error) => {
+                tracing::warn!(%class, %error, "a self-check was lost; it is tried again");
+                tokio::time::sleep(EVERY).await;
+            }
         }
     }
 
