@@ -19,6 +19,7 @@ use crate::config::{self, Configuration, LoadError};
 use crate::drive::intake::Intake;
 use crate::drive::observe::Observer;
 use crate::drive::outbox::Outbox;
+use crate::drive::selfcheck::SelfChecker;
 use crate::drive::{self, Drive, Fatal, Keep, housekeeping};
 use crate::http::body::Bodies;
 use crate::http::serve::{Connections, Listener, serve};
@@ -82,11 +83,14 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let bounds = &options.bounds;
     let intake = Intake::new(drive.clone(), Arc::clone(&readers), bounds.readers_of_reports, bounds.queue);
     let started = drive.now();
+    let signals = Arc::new(signals);
+    let selfcheck = Arc::new(SelfChecker::new(drive.clone(), Arc::clone(&signals)));
     let app = Arc::new(App {
         drive,
         intake: Arc::new(intake),
         readers,
-        signals: Arc::new(signals),
+        signals,
+        selfcheck,
         configuration: Arc::new(configuration),
         bodies: Bodies::new(bounds.bodies),
         polls: Default::default(),
@@ -178,6 +182,7 @@ fn begin(tasks: &mut JoinSet<()>, app: &Arc<App>, client: Client, options: &Opti
     let dir = app.state_dir.clone();
     tasks.spawn(watched("the sweep of the inbox", fatal, Arc::clone(&app.intake).sweep(stop.clone())));
     tasks.spawn(watched("the look at trials", fatal, observer.run(bounds.tick, stop.clone())));
+    tasks.spawn(watched("the self-check", fatal, Arc::clone(&app.selfcheck).run(stop.clone())));
     tasks.spawn(watched("the watch on time", fatal, housekeeping::wake(drive.clone(), bounds.tick, stop.clone())));
     tasks.spawn(watched("the outbox", fatal, outbox.run(bounds.tick, stop.clone())));
     tasks.spawn(watched("the watch on the disk", fatal, housekeeping::watch_disk(drive.clone(), dir, stop.clone())));

@@ -66,6 +66,8 @@ struct Bar<'a> {
     shown: &'a Shown,
     alpha: f64,
     signals: usize,
+    /// What its thresholds are multiplied by: more than 1 for a series that was seen to raise alarms where nothing happened.
+    caution: f64,
     /// Looks from the origin of the peers' calendar to this stream's first and last moment.
     late: (usize, usize),
 }
@@ -74,24 +76,30 @@ impl Alarms {
     /// Weighs a view; `alpha` is the budget of this signal, one of `signals`. The peers are judged only if anything crossed.
     #[must_use]
     pub fn of(contrast: &mut Contrast, view: &View, peers: &[Vec<f64>], alpha: f64, signals: usize) -> Alarms {
+        Self::cautious(contrast, view, peers, alpha, signals, 1.0)
+    }
+
+    /// As [`Alarms::of`], with thresholds multiplied by `caution`.
+    #[must_use]
+    pub fn cautious(contrast: &mut Contrast, view: &View, peers: &[Vec<f64>], alpha: f64, signals: usize, caution: f64) -> Alarms {
         let several = view.hosts.len() > 1;
         let share = alpha / 2.0 / if several { 2.0 } else { 1.0 };
         let single = share / view.hosts.len().max(1) as f64;
         let anything = {
-            let group = Bar { track: contrast.group(), shown: &view.group, alpha: share, signals, late: (0, 0) };
+            let group = Bar { track: contrast.group(), shown: &view.group, alpha: share, signals, caution, late: (0, 0) };
             let crossed = |(i, shown): (usize, &Option<Shown>)| {
                 let bar = shown.as_ref().zip(contrast.host(i));
-                bar.is_some_and(|(shown, track)| Bar { track, shown, alpha: single, signals, late: (0, 0) }.crosses())
+                bar.is_some_and(|(shown, track)| Bar { track, shown, alpha: single, signals, caution, late: (0, 0) }.crosses())
             };
             group.crosses() || view.hosts.iter().enumerate().any(crossed)
         };
         let jury = if anything { contrast.jury(peers) } else { Vec::new() };
         let last = (0..view.hosts.len()).filter_map(|i| contrast.late(i)).max().unwrap_or(0);
-        let group = Bar { track: contrast.group(), shown: &view.group, alpha: share, signals, late: (0, last) }.weigh(&jury);
+        let group = Bar { track: contrast.group(), shown: &view.group, alpha: share, signals, caution, late: (0, last) }.weigh(&jury);
         let host = |(i, shown): (usize, &Option<Shown>)| {
             let (shown, track) = (shown.as_ref()?, contrast.host(i)?);
             let late = contrast.late(i)?;
-            Some(Bar { track, shown, alpha: single, signals, late: (late, late) }.weigh(&jury))
+            Some(Bar { track, shown, alpha: single, signals, caution, late: (late, late) }.weigh(&jury))
         };
         let hosts = view.hosts.iter().enumerate().map(host).collect();
         let led_by = view.rest.as_ref().filter(|(_, rest)| !holds(contrast.group(), rest)).map(|(most, _)| *most);
@@ -110,7 +118,7 @@ fn holds(track: &Track, rest: &Shown) -> bool {
 
 impl Bar<'_> {
     fn threshold(&self) -> Option<f64> {
-        self.track.reference.as_ref().map(|reference| reference.threshold(self.alpha))
+        self.track.reference.as_ref().map(|reference| self.caution * reference.threshold(self.alpha))
     }
 
     /// The threshold beyond which a deviation needs no further look, where peers can tell it apart.
@@ -119,7 +127,7 @@ impl Bar<'_> {
     }
 
     fn bets_threshold(&self) -> Option<f64> {
-        self.track.evidence_threshold(self.alpha, self.signals)
+        self.track.evidence_threshold(self.alpha, self.signals).map(|bar| self.caution * bar)
     }
 
     fn crosses(&self) -> bool {

@@ -69,6 +69,8 @@ pub enum Command {
     Lint(cmd::health::Args),
     /// Check the installation
     Doctor(cmd::health::Args),
+    /// Show how often the judge rejects where nothing had changed
+    Selfcheck(cmd::selfcheck::Args),
     /// List alerts that wait, are tried again, or were given up
     Alerts(cmd::alerts::Args),
     /// List who did what, newest first
@@ -118,6 +120,7 @@ mod tests {
             &["token", "add"],
             &["hold", "add"],
             &["revert"],
+            &["selfcheck"],
         ] {
             insta::assert_snapshot!(path.join("-"), help(path));
         }

@@ -16,6 +16,7 @@ pub mod revert;
 pub mod ruling;
 #[cfg(test)]
 pub mod samples;
+pub mod selfcheck;
 pub mod serve;
 pub mod show;
 pub mod status;
@@ -54,6 +55,7 @@ pub fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Revert(args) => wait(revert::run(&args, colour)),
         Command::Lint(args) => wait(health::lint(&args, colour)),
         Command::Doctor(args) => wait(health::doctor(&args, colour)),
+        Command::Selfcheck(args) => wait(selfcheck::run(&args, colour)),
         Command::Alerts(args) => wait(alerts::run(&args, colour)),
         Command::Audit(args) => wait(audit::run(&args, colour)),
         Command::Token(args) => wait(token::run(&args, colour)),

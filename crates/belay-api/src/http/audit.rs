@@ -1,6 +1,6 @@
 //! The audit, the outbox and the quarantine.
 
-use belay_core::explain::gate as explain;
+use belay_core::explain::{gate as explain, selfcheck};
 use belay_core::model::alert::{Effect, Task};
 use belay_core::model::closed::Closed;
 use belay_core::model::ids::{ClassName, HostId};
@@ -157,8 +157,7 @@ fn line(fact: &Fact) -> Option<Line> {
         Fact::WaveOpened { change, open } => Some(Line::info("belay", format!("wave {open} of {change} was opened"))),
         Fact::Decided { change, verdict } => Some(decided(&change.to_string(), verdict)),
         Fact::TokenIssued { token, actor } => {
-            let stands_for = token.principal.actor();
-            Some(Line::info(actor, format!("credential {} issued; it stands for {stands_for}", token.name)))
+            Some(Line::info(actor, format!("credential {} issued; it stands for {}", token.name, token.principal.actor())))
         }
         Fact::TokenRevoked { name, actor } => Some(Line::info(actor, format!("credential {name} ended"))),
         Fact::HoldSet { actor, what, .. } | Fact::RevertSet { actor, what, .. } => Some(Line::info(actor, what.clone())),
@@ -170,6 +169,7 @@ fn line(fact: &Fact) -> Option<Line> {
             Some(Line { host: Some(host.clone()), ..Line::info(actor, text) })
         }
         Fact::ClosedSet { class, closed } => Some(Line::info("belay", turned(class, closed.as_ref()))),
+        Fact::SelfChecked { check, actor } => Some(Line::info(actor, selfcheck::summary(check))),
         Fact::BreakerSet { breaker } => Some(match breaker {
             Some(breaker) => {
                 let text = format!(

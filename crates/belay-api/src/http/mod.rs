@@ -14,6 +14,7 @@ mod hold;
 mod host;
 mod revert;
 mod run;
+mod selfcheck;
 mod status;
 mod token;
 
@@ -27,6 +28,7 @@ pub use hold::{HoldAltered, HoldPlaced, HoldRow, HoldView};
 pub use host::{HostRow, HostView, LastRunView, TroubleView};
 pub use revert::{CountView, GateView, PinPlaced, PinRow, PlanView, RevertBody, RevertView};
 pub use run::{EventView, FailedView, RunAnswer, RunRow, RunView};
+pub use selfcheck::{ClassCheckView, SelfCheckAsked, SelfCheckBody, SelfCheckView, SignalCheckView};
 pub use status::{ClassCount, PolicyCount, ReleaseCount, SourceView, StatusView, StoreView};
 pub use token::{PrincipalView, TokenBody, TokenIssued, TokenRow};
 

@@ -12,9 +12,31 @@ use belay_core::model::host::Agent;
 use belay_core::model::ids::{ChangeId, HoldId, RevertId};
 use belay_core::model::policy::Pattern;
 use belay_core::model::revert::{Progress, Revert};
+use belay_core::model::selfcheck::{Caution, SelfCheck, SignalCheck};
 use belay_core::state::{Breaker, Fact, Would};
 
-use super::samples::{NOW, actor, class, environment, host, line};
+use super::samples::{NOW, actor, class, environment, host, line, signal_name};
+
+pub fn caution() -> Caution {
+    Caution { factor: 1.25, alarms: 7, checks: 198 }
+}
+
+fn self_check() -> SelfCheck {
+    let signal = SignalCheck { judged: 198, alarms: 9, compared: 7, suspicions: 4, share: 0.01, caution: Some(caution()) };
+    SelfCheck {
+        class: class(),
+        at: NOW,
+        seed: u64::MAX,
+        skipped: None,
+        drawn: 200,
+        apart: 120,
+        judged: 198,
+        rejected: 9,
+        budget: 0.02,
+        moved: Some(NOW),
+        signals: BTreeMap::from([(signal_name(), signal)]),
+    }
+}
 
 pub fn pin() -> Pin {
     Pin { environment: environment("r142"), until: NOW, reason: "until the map has it".into(), by: "alice".into() }
@@ -118,6 +140,8 @@ pub fn of_the_catch() -> Vec<Fact> {
         Fact::StaleSet { class: class(), hosts: BTreeSet::from([host("web01")]) },
         Fact::StaleSet { class: class(), hosts: BTreeSet::new() },
         Fact::LineTold { change: ChangeId(17), host: host("web01"), treated: true, line: line() },
+        Fact::SelfChecked { check: Box::new(self_check()), actor: actor() },
+        Fact::SelfChecked { check: Box::new(SelfCheck { skipped: Some("its past is too short".into()), ..self_check() }), actor: actor() },
         Fact::BreakerSet { breaker: Some(Breaker { since: NOW, refused: 12, asked: 30 }) },
         Fact::BreakerSet { breaker: None },
         Fact::ClosedSet { class: class(), closed: Some(Closed { by: ClosedBy::Hours, until: Some(NOW) }) },

@@ -49,6 +49,7 @@ kinds!(
     StaleSet,
     ForeignSet,
     ClosedSet,
+    SelfChecked,
     BreakerSet,
     IncarnationBegun,
     AlertedRestored,
@@ -247,4 +248,13 @@ fn replace(value: &mut Value, at: &mut usize, junk: &Value) -> bool {
         Value::Object(fields) => fields.values_mut().any(|one| replace(one, at, junk)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
+}
+
+#[test]
+fn a_case_without_cautions_is_written_as_before_and_an_old_one_reads() {
+    let plain = belay_core::model::change::Trial { caution: Default::default(), ..trial() };
+    let text = journal::case_to_json(&plain, &Evidence::default());
+    assert!(!text.contains("caution"), "{text}");
+    assert_eq!(journal::case_from_json(&text).unwrap().0, plain);
+    assert!(journal::case_to_json(&trial(), &Evidence::default()).contains("\"caution\":[[\"requests\",{\"factor\":1.25,"));
 }

@@ -19,6 +19,7 @@ use belay_core::model::policy::Pattern;
 use belay_core::model::principal::{Actor, Principal, Role, Token};
 use belay_core::model::report::{Event, EventOutcome, FailedResource, RunKind, Version};
 use belay_core::model::run::Run;
+use belay_core::model::selfcheck::Cautions;
 use belay_core::model::signal::{Harm, Missing, Reading, Sample, Series, Signal, SignalKind, Window};
 use belay_core::model::time::{Span, Timestamp};
 use belay_core::model::verdict::{Check, Finding, Gap, Judge, Lack, Look, Numbers, Outcome, Says, Standing, Verdict};
@@ -61,7 +62,7 @@ pub fn environment(name: &str) -> Environment {
     Environment::parse(name).unwrap()
 }
 
-fn signal_name() -> SignalName {
+pub fn signal_name() -> SignalName {
     SignalName::parse("requests").unwrap()
 }
 
@@ -355,6 +356,7 @@ pub fn trial() -> Trial {
         ends: NOW + Span::from_min(30),
         past_steps: 240,
         budget: Some(0.01),
+        caution: Cautions(BTreeMap::from([(signal_name(), crate::catch::caution())])),
         class_size: 15,
         confounder: Some(ChangeId(16)),
         overlaps: Overlaps(BTreeMap::from([(ChangeId(15), BTreeMap::from([(host("web01"), NOW)]))])),

@@ -1,6 +1,7 @@
 //! Deciding: state and an input in, facts out. All policy is here; nothing here acts.
 
 mod aftermath;
+pub mod caution;
 mod changes;
 mod closed;
 mod delta;
@@ -17,6 +18,7 @@ mod people;
 mod pins;
 mod polled;
 pub mod reverts;
+pub mod selfcheck;
 pub mod trial;
 pub mod wake;
 mod waves;
@@ -28,11 +30,12 @@ pub use aftermath::waiting_for;
 pub use facts::{FACT_BYTES_MAX, FACTS_MAX};
 pub use holds::{HoldAsk, HoldEdit};
 pub use pins::PinAsk;
+pub use selfcheck::Tally;
 
 use crate::host::talk::Poll;
 
 use crate::model::alert::Attempt;
-use crate::model::ids::{ChangeId, Digest, EffectId, HoldId, HostId, InboxId, Release, RevertId, RunId};
+use crate::model::ids::{ChangeId, ClassName, Digest, EffectId, HoldId, HostId, InboxId, Release, RevertId, RunId};
 use crate::model::policy::Policy;
 use crate::model::principal::{Actor, Principal, Token};
 use crate::model::report::Decoded;
@@ -177,6 +180,15 @@ pub enum Input {
         /// What it told.
         poll: Box<Poll>,
     },
+    /// The judge was asked about trials of a class in which nothing changed.
+    SelfChecked {
+        /// Who asked for it.
+        actor: Actor,
+        /// The class.
+        class: ClassName,
+        /// What it said.
+        tally: Box<Tally>,
+    },
     /// Time went by.
     Wake,
     /// An effect was tried.
@@ -280,6 +292,7 @@ pub fn decide(state: &State, now: Timestamp, input: &Input) -> (Vec<Fact>, Answe
         Input::Revert { principal, change, reason } => reverts::ask(&mut draft, principal, *change, reason),
         Input::StopRevert { principal, revert, reason } => reverts::stop(&mut draft, principal, *revert, reason),
         Input::Polled { principal, host, poll } => polled::polled(&mut draft, principal, host, poll),
+        Input::SelfChecked { actor, class, tally } => caution::checked(&mut draft, actor, class, tally),
         Input::Wake => wake::wake(&mut draft),
         Input::Tried { effect, attempt } => notify::tried(&mut draft, *effect, attempt),
     };

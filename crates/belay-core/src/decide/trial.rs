@@ -22,7 +22,7 @@ pub const PEERS_MAX: usize = 50;
 /// long freeze, and looks must not grow with it.
 const STEPS_MAX: i64 = 20_000;
 /// Samples may come this much later than their step's end.
-const SETTLE_MAX: Span = Span::from_s(5);
+pub(super) const SETTLE_MAX: Span = Span::from_s(5);
 
 /// A window that a look needs.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +68,7 @@ pub fn trial_of(state: &State, id: ChangeId) -> Option<Trial> {
         ends: bounds.ends,
         past_steps: class.past_steps,
         budget: Some(budget(state, change)),
+        caution: super::caution::of(state, &change.class),
         class_size,
         confounder: None,
         overlaps: overlaps(state, change, class.horizon),
@@ -82,10 +83,16 @@ pub const BUDGET_MIN: f64 = 0.001;
 /// What a Change may spend of the fleet's budget: an equal part for each Change of the span before it,
 /// itself among them. What comes later does not alter it.
 pub fn budget(state: &State, change: &Change) -> f64 {
+    budget_at(state, change.opened, Some(change.id))
+}
+
+/// The same for a Change opened then: a known one, or the next.
+pub(super) fn budget_at(state: &State, opened: Timestamp, id: Option<ChangeId>) -> f64 {
     let budget = state.policy.false_rejections;
-    let since = change.opened - budget.per;
-    let near = |other: &&Change| other.opened > since && other.opened <= change.opened && other.id <= change.id;
-    let trials = state.changes.values().filter(near).count().max(1);
+    let since = opened - budget.per;
+    let near = |other: &&Change| other.opened > since && other.opened <= opened && id.is_none_or(|id| other.id <= id);
+    let own = usize::from(id.is_none());
+    let trials = (state.changes.values().filter(near).count() + own).max(1);
     (f64::from(budget.count) / trials as f64).clamp(BUDGET_MIN, BUDGET_MAX)
 }
 

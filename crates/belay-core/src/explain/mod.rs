@@ -5,4 +5,5 @@ pub mod change;
 mod class;
 pub mod gate;
 pub mod hold;
+pub mod selfcheck;
 pub mod why;

@@ -1,6 +1,6 @@
 //! Why: a Change or a host explained on one screen.
 
-use super::{change as words, gate};
+use super::{change as words, gate, selfcheck};
 use crate::decide::host_policy::{self, order};
 use crate::host::talk::Lock;
 use crate::model::gate::Offered;
@@ -33,6 +33,7 @@ pub fn change(state: &State, id: ChangeId, now: Timestamp) -> Vec<String> {
         let closed = more.and_then(|_| host_policy::closed_now(state, &state.policy.class(&change.class), now));
         lines.extend(closed.map(|closed| format!("no further wave opens: {}", gate::closed(&closed))));
     }
+    lines.extend(state.selfchecks.get(&change.class).and_then(selfcheck::rate));
     if let Some(verdict) = &change.verdict
         && let (Judge::Belay, Outcome::Inconclusive(gap)) = (&verdict.by, verdict.outcome)
     {

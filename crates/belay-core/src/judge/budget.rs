@@ -9,7 +9,12 @@ const TRIAL: f64 = 0.02;
 
 /// What one signal of a trial may spend: equal parts.
 pub(super) fn of_signal(trial: &Trial) -> f64 {
-    trial.budget.unwrap_or(TRIAL) / trial.signals.len().max(1) as f64
+    share(trial.budget.unwrap_or(TRIAL), trial.signals.len())
+}
+
+/// What each of so many signals may spend of a budget.
+pub(crate) fn share(budget: f64, signals: usize) -> f64 {
+    budget / signals.max(1) as f64
 }
 
 /// What the comparison with the own past may spend of it. A flow spends the other half on its share.

@@ -7,9 +7,10 @@
 
 mod agree;
 mod blame;
-mod budget;
+pub(crate) mod budget;
 mod checks;
 mod conclude;
+pub mod relive;
 mod sight;
 mod weigh;
 pub mod window;
@@ -18,7 +19,7 @@ use crate::model::change::Trial;
 use crate::model::evidence::Evidence;
 use crate::model::ids::SignalName;
 use crate::model::time::Timestamp;
-use crate::model::verdict::{Finding, Look};
+use crate::model::verdict::{Check, Finding, Look};
 use sight::Sight;
 use std::collections::BTreeMap;
 use weigh::Calibrated;
@@ -70,6 +71,20 @@ fn look_at(trial: &Trial, evidence: &Evidence, calibrated: &mut BTreeMap<SignalN
         findings.extend(checks::signals(trial, sight, weighed.as_ref(), evidence.at >= trial.ends));
     }
     agree::agree(&mut findings, trial.treated.len());
+    findings.iter_mut().for_each(|finding| say_caution(trial, finding));
     let lacks = sights.iter().flat_map(|sight| checks::lacks(trial, sight, evidence.at)).collect();
     conclude::conclude(trial, evidence.at, &sights, findings, lacks)
+}
+
+/// Whether a check compares a signal with its own past and the peers: its thresholds can be wider.
+const fn compares(check: Check) -> bool {
+    matches!(check, Check::Level | Check::Drift | Check::SingleHost)
+}
+
+/// A finding that rests on wider thresholds says so, whatever it says.
+fn say_caution(trial: &Trial, finding: &mut Finding) {
+    let caution = finding.signal.as_ref().and_then(|signal| trial.caution.0.get(signal));
+    if let Some(caution) = caution.filter(|_| compares(finding.check)) {
+        finding.text.push_str(&format!("; {}", caution.words()));
+    }
 }

@@ -61,7 +61,8 @@ pub(super) fn weigh<'c>(known: &'c mut Option<Calibrated>, trial: &Trial, sight:
     let contrast = known.as_mut()?.contrast.as_mut()?;
     let alpha = budget::of_contrast(trial, sight.signal.kind);
     let view = contrast.look(&layout.treated, &layout.peers);
-    let alarms = Alarms::of(contrast, &view, &layout.peers, alpha, trial.signals.len());
+    let caution = trial.caution.factor(&sight.signal.name);
+    let alarms = Alarms::cautious(contrast, &view, &layout.peers, alpha, trial.signals.len(), caution);
     Some(Weighed { contrast, view, alarms, hosts: layout.hosts, peers: layout.peers.len(), alpha, looks: layout.looks })
 }
 

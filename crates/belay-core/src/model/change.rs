@@ -6,6 +6,7 @@ use super::ids::{ChangeId, ClassName, Digest, Environment, HostId, Release, RunI
 use super::item::{ENVIRONMENT_KIND, ItemKey, Items, RELEASE_KIND};
 use super::log::LogEvidence;
 use super::report::Version;
+use super::selfcheck::Cautions;
 use super::signal::Signal;
 use super::time::{Span, Timestamp};
 use super::verdict::{Look, Standing, Verdict};
@@ -144,6 +145,8 @@ pub struct Trial {
     /// The chance that it ends rejected though the Change is good, as the fleet's budget gives it to
     /// each; the usual one where nothing is said.
     pub budget: Option<f64>,
+    /// Signals whose thresholds are wider, because self-checks found them raising false alarms.
+    pub caution: Cautions,
     /// Hosts of the class at present.
     pub class_size: u32,
     /// Another Change that touched the same hosts in the same time, as trials of older records say it.

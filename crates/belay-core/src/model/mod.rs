@@ -16,6 +16,7 @@ pub mod principal;
 pub mod report;
 pub mod revert;
 pub mod run;
+pub mod selfcheck;
 pub mod signal;
 pub mod time;
 pub mod verdict;

@@ -28,9 +28,7 @@ impl State {
                     self.alter(host, |host| host.class = class.clone());
                 }
             }
-            Fact::HostEnrolled { host, class } => {
-                self.enter(Host::new(host.clone(), class.clone(), at));
-            }
+            Fact::HostEnrolled { host, class } => self.enter(Host::new(host.clone(), class.clone(), at)),
             Fact::FactsSet { host, class, release, facts, .. } => {
                 self.alter(host, |host| {
                     host.class = class.clone();
@@ -49,7 +47,9 @@ impl State {
             Fact::WouldHaveRefused { class, would } => {
                 self.would.insert(class.clone(), *would);
             }
-            Fact::StaleSet { .. } | Fact::ForeignSet { .. } | Fact::ClosedSet { .. } => self.apply_to_class(fact),
+            Fact::StaleSet { .. } | Fact::ForeignSet { .. } | Fact::ClosedSet { .. } | Fact::SelfChecked { .. } => {
+                self.apply_to_class(fact)
+            }
             Fact::BreakerSet { breaker } => self.breaker = *breaker,
             Fact::IncarnationBegun { incarnation } => self.counters.incarnation = *incarnation,
             Fact::AlertedRestored { about, at } => {
@@ -226,6 +226,9 @@ impl State {
             Fact::ClosedSet { class, closed: Some(closed) } => {
                 self.closed.insert(class.clone(), closed.clone());
             }
+            Fact::SelfChecked { check, .. } => {
+                self.selfchecks.insert(check.class.clone(), (**check).clone());
+            }
             _ => unreachable!("apply sends only facts about a class here"),
         }
     }
@@ -295,6 +298,7 @@ fn steers(fact: &Fact) -> bool {
         | Fact::WouldHaveRefused { .. }
         | Fact::StaleSet { .. }
         | Fact::ForeignSet { .. }
+        | Fact::SelfChecked { .. }
         | Fact::BreakerSet { .. }
         | Fact::AlertedRestored { .. }
         | Fact::Noted(_)

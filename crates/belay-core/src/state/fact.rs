@@ -18,6 +18,7 @@ use crate::model::policy::Policy;
 use crate::model::principal::{Actor, Token};
 use crate::model::revert::Revert;
 use crate::model::run::Run;
+use crate::model::selfcheck::SelfCheck;
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Look, Verdict};
 
@@ -276,6 +277,13 @@ pub enum Fact {
         /// Why and until when; none when it opened.
         closed: Option<Closed>,
     },
+    /// The judge was asked about trials of a class in which nothing changed: what it said, and what follows.
+    SelfChecked {
+        /// The self-check, in full.
+        check: Box<SelfCheck>,
+        /// Who asked for it.
+        actor: Actor,
+    },
     /// Belay itself is stopping configuration management, or does no more.
     BreakerSet {
         /// Since when and how many; none when it is over.
@@ -343,6 +351,7 @@ impl Fact {
             Self::StaleSet { .. } => "stale-set",
             Self::ForeignSet { .. } => "foreign-set",
             Self::ClosedSet { .. } => "closed-set",
+            Self::SelfChecked { .. } => "self-checked",
             Self::BreakerSet { .. } => "breaker-set",
             Self::IncarnationBegun { .. } => "incarnation-begun",
             Self::AlertedRestored { .. } => "alerted-restored",

@@ -22,6 +22,7 @@ use crate::model::policy::Policy;
 use crate::model::principal::Token;
 use crate::model::report::Version;
 use crate::model::revert::Revert;
+use crate::model::selfcheck::SelfCheck;
 use crate::model::time::Timestamp;
 
 /// Everything that decisions depend on.
@@ -60,6 +61,8 @@ pub struct State {
     /// Classes that are closed for what is new, as hosts were told. Closing goes by the clock alone;
     /// opening takes the end of this, which takes a commit.
     pub closed: BTreeMap<ClassName, Closed>,
+    /// The last self-check of each class.
+    pub selfchecks: BTreeMap<ClassName, SelfCheck>,
     /// Belay itself is stopping configuration management.
     pub breaker: Option<Breaker>,
     /// Credentials.

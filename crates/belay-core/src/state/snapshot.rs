@@ -13,6 +13,7 @@ use crate::model::ids::{ChangeId, ClassName};
 use crate::model::item::{Items, Mark};
 use crate::model::principal::Actor;
 use crate::model::revert::Revert;
+use crate::model::selfcheck::SelfCheck;
 use crate::model::time::Timestamp;
 
 impl State {
@@ -49,6 +50,8 @@ impl State {
         facts.extend(self.foreign.iter().map(|(class, hosts)| Fact::ForeignSet { class: class.clone(), hosts: hosts.clone() }));
         let closed = |(class, closed): (&ClassName, &Closed)| Fact::ClosedSet { class: class.clone(), closed: Some(closed.clone()) };
         facts.extend(self.closed.iter().map(closed));
+        let checked = |check: &SelfCheck| Fact::SelfChecked { check: Box::new(check.clone()), actor: actor.clone() };
+        facts.extend(self.selfchecks.values().map(checked));
         facts.extend(self.breaker.map(|breaker| Fact::BreakerSet { breaker: Some(breaker) }));
         let told = self.alerted.iter().filter(|(about, _)| !matches!(about, Subject::Change(_)));
         facts.extend(told.map(|(about, at)| Fact::AlertedRestored { about: about.clone(), at: *at }));

@@ -44,6 +44,7 @@ pub fn trial(changed: usize, peers: usize) -> Trial {
         ends: at(HORIZON),
         past_steps: 120,
         budget: None,
+        caution: Default::default(),
         class_size: (changed + peers) as u32,
         confounder: None,
         overlaps: Overlaps::default(),

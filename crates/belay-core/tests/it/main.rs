@@ -13,6 +13,7 @@ mod lab;
 mod night;
 mod notify;
 mod overlaps;
+mod selfcheck;
 mod snapshots;
 mod standstill;
 mod told;

@@ -5,6 +5,7 @@ pub mod housekeeping;
 pub mod intake;
 pub mod observe;
 pub mod outbox;
+pub mod selfcheck;
 mod windows;
 mod writer;
 

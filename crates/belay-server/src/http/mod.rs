@@ -25,6 +25,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::config::Configuration;
 use crate::drive::Drive;
 use crate::drive::intake::Intake;
+use crate::drive::selfcheck::SelfChecker;
 use crate::ledger::Readers;
 use crate::signals::Signals;
 use body::Bodies;
@@ -43,6 +44,8 @@ pub struct App {
     pub readers: Arc<Readers>,
     /// The store of signals.
     pub signals: Arc<Signals>,
+    /// Who checks how often the judge is wrong.
+    pub selfcheck: Arc<SelfChecker>,
     /// The configuration and how its last load went.
     pub configuration: Arc<Configuration>,
     /// The reader of bodies.

@@ -50,6 +50,8 @@ fn own() -> Vec<Route> {
             (),
             health::openapi,
         ),
+        at(Method::POST, "/api/v1/selfcheck", "start_selfcheck", May::Operator, "Checks the judge on trials in which nothing changed.")
+            .takes(health::start_selfcheck),
         at(Method::PUT, "/api/v1/hosts/{host}/facts", "set_facts", May::Reporter, "Sets a host's facts and the release it runs.")
             .takes(reports::facts),
         at(Method::POST, "/api/v1/changes/{id}/accept", "accept", May::Approver, "A person says that a Change is good.")
@@ -97,6 +99,7 @@ fn looking() -> Vec<Route> {
         get("/api/v1/status", "status", "The whole at one glance.").gives(health::status),
         get("/api/v1/lint", "lint", "Whether the declared signals have data.").gives(health::lint),
         get("/api/v1/doctor", "doctor", "Whether Belay itself is in order.").gives(health::doctor),
+        get("/api/v1/selfcheck", "selfcheck", "How often the judge rejects where nothing had changed.").gives(health::selfcheck),
         get("/api/v1/hosts", "hosts", "Hosts, by name.").query(&hosts::LIST).lists(hosts::list),
         get("/api/v1/hosts/{host}", "host", "A host as it is now.").gives(hosts::view),
         get("/api/v1/runs", "runs", "Runs, newest first.").query(&runs::LIST).lists(runs::list),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use belay_api::http::DoctorCheck;
+use belay_core::explain::selfcheck;
 use belay_core::model::time::{Span, Timestamp};
 use belay_core::state::State;
 
@@ -82,7 +83,7 @@ pub fn checks(state: &State, looked: &Looked, counted: &Counted) -> Vec<DoctorCh
     let always =
         [ledger(looked, counted), configuration(looked), sources(looked), hosts(state), letters(state), inbox(counted), clock(looked)];
     let certificate = looked.certificate.as_ref().map(|shown| certificate(shown, looked.now));
-    always.into_iter().chain(certificate).collect()
+    always.into_iter().chain(certificate).chain(judge(state)).collect()
 }
 
 /// What is wrong with a source that has been silent for too long.
@@ -168,6 +169,17 @@ fn inbox(counted: &Counted) -> DoctorCheck {
     let text = format!("{} reports ({} KiB) wait to be read", counted.inbox_rows, counted.inbox_bytes >> 10);
     let found = if counted.inbox_rows < 1_000 { Ok(text) } else { Err(text) };
     check("inbox", found, Some("reports come faster than they are read: give the server more cores, or spread the runs".to_owned()))
+}
+
+/// Whether the judge rejects no more than it may, as far as self-checks tell; nothing before the first of them.
+fn judge(state: &State) -> Option<DoctorCheck> {
+    let rated = || state.selfchecks.values().filter(|check| check.rate().is_some() && state.census.contains_key(&check.class));
+    let classes = rated().count();
+    let off: Vec<String> = rated().filter(|check| check.exceeds()).filter_map(selfcheck::rate).take(NAMED_MAX).collect();
+    let well = || format!("in none of {classes} classes does it reject more often than its budget allows where nothing had changed");
+    let found = if off.is_empty() { Ok(well()) } else { Err(off.join("; ")) };
+    let help = "`belay selfcheck` names the signals; those that the comparison misjudges get wider thresholds every night by themselves";
+    (classes > 0).then(|| check("judge", found, Some(help.to_owned())))
 }
 
 fn clock(looked: &Looked) -> DoctorCheck {

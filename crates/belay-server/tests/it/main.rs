@@ -10,6 +10,7 @@ mod papers;
 mod reports;
 mod restart;
 mod samples;
+mod selfcheck;
 mod story;
 mod tls;
 mod tls_file;

@@ -109,6 +109,7 @@ impl<'c> Feed<'c> {
         let ends = CHANGED + step.times(i64::try_from(case.horizon)?);
         let trial = Trial {
             budget: None,
+            caution: Default::default(),
             change: ChangeId(1),
             release: None,
             treated: (0..hosts).map(|i| Ok((changed(i)?, treated(i)))).collect::<anyhow::Result<_>>()?,

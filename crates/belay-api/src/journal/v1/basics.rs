@@ -14,6 +14,7 @@ use belay_core::model::ids::{
 use belay_core::model::log::LogEvidence;
 use belay_core::model::policy::{Pattern, Policy};
 use belay_core::model::principal::Actor;
+use belay_core::model::selfcheck::Cautions;
 use belay_core::model::time::{Span, Timestamp};
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
@@ -222,43 +223,30 @@ impl<K: Form + Ord, V: Form> Form for BTreeMap<K, V> {
     }
 }
 
-/// It came later than the form: where it is left out there is none.
-impl Form for Overlaps {
-    fn put<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        self.0.put(out)
-    }
+/// What came later than the form: where it is left out there is none.
+macro_rules! form_later {
+    ($($name:ident),*) => {$(
+        impl Form for $name {
+            fn put<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+                self.0.put(out)
+            }
 
-    fn take(value: Value) -> Result<Self, Fault> {
-        BTreeMap::take(value).map(Self)
-    }
+            fn take(value: Value) -> Result<Self, Fault> {
+                Form::take(value).map(Self)
+            }
 
-    fn is_left_out(&self) -> bool {
-        self.0.is_empty()
-    }
+            fn is_left_out(&self) -> bool {
+                self.0.is_empty()
+            }
 
-    fn left_out() -> Option<Self> {
-        Some(Self::default())
-    }
+            fn left_out() -> Option<Self> {
+                Some(Self::default())
+            }
+        }
+    )*};
 }
 
-/// It came later than the form: where it is left out there is none.
-impl Form for LogEvidence {
-    fn put<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        self.0.put(out)
-    }
-
-    fn take(value: Value) -> Result<Self, Fault> {
-        Vec::take(value).map(Self)
-    }
-
-    fn is_left_out(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn left_out() -> Option<Self> {
-        Some(Self::default())
-    }
-}
+form_later!(Overlaps, Cautions, LogEvidence);
 
 impl Form for Timestamp {
     fn put<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {

@@ -1,4 +1,4 @@
-//! Form 1 of the nouns of the catch: holds, pins, what agents told, reverts.
+//! Form 1 of the nouns of the catch: holds, pins, what agents told, reverts; and self-checks.
 
 use belay_core::host::policy::{Pin, RevertWay};
 use belay_core::host::talk::{Asked, BreakGlass, HostStatus, Lock, Schedule};
@@ -7,6 +7,7 @@ use belay_core::model::gate::Gate;
 use belay_core::model::hold::{Broken, Hold, HoldEnd, HoldScope, Told};
 use belay_core::model::host::Agent;
 use belay_core::model::revert::{Progress, Revert};
+use belay_core::model::selfcheck::{Caution, SelfCheck, SignalCheck};
 use belay_core::state::{Breaker, Would};
 use serde::ser::{SerializeMap, SerializeStructVariant, Serializer};
 use serde_json::Value;
@@ -29,6 +30,9 @@ form_struct! {
     Would { since, release_match, rejected, told }
     Breaker { since, refused, asked }
     Closed { by, until }
+    SelfCheck { class, at, seed, skipped, drawn, apart, judged, rejected, budget, moved, signals }
+    SignalCheck { judged, alarms, compared, suspicions, share, caution }
+    Caution { factor, alarms, checks }
 }
 
 form_enum! {

@@ -91,6 +91,7 @@ form_facts! {
     "stale-set" => StaleSet { class, hosts },
     "foreign-set" => ForeignSet { class, hosts },
     "closed-set" => ClosedSet { class, closed },
+    "self-checked" => SelfChecked { check, actor },
     "breaker-set" => BreakerSet { breaker },
     "incarnation-begun" => IncarnationBegun { incarnation },
     "alerted-restored" => AlertedRestored { about, at },

@@ -81,7 +81,7 @@ form_struct! {
     Treated { onset, run, skewed, environment, failures, compile_error, left }
     Failure { times, message }
     Trial {
-        change, release, treated, peers, signals, environment_due, grace, accept_from, ends, past_steps, budget, class_size, confounder, overlaps,
+        change, release, treated, peers, signals, environment_due, grace, accept_from, ends, past_steps, budget, caution, class_size, confounder, overlaps,
     }
     Peer { nearness, until, failing }
     Look { at, standing, findings, lacks }

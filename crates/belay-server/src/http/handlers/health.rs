@@ -1,11 +1,13 @@
 //! Whether all is well: of the server, of the fleet at a glance, of the declared signals.
 
 use axum::body::Body;
-use axum::http::{HeaderValue, Response, header};
-use belay_api::http::{DoctorView, LintView, SourceView, StatusView, StoreView};
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use belay_api::http::{DoctorView, LintView, SelfCheckAsked, SelfCheckBody, SelfCheckView, SourceView, StatusView, StoreView};
+use belay_core::decide::selfcheck::classes;
+use belay_core::model::ids::ClassName;
 
 use super::super::refusal::Refusal;
-use super::super::route::{Call, json};
+use super::super::route::{Call, Reply, json};
 use crate::views::{doctor, lint};
 
 /// Whether the server works.
@@ -21,7 +23,7 @@ pub(in crate::http) async fn healthz(call: Call, (): ()) -> Result<Response<Body
 
 /// The API's own description.
 pub(in crate::http) async fn openapi(_call: Call, (): ()) -> Result<Response<Body>, Refusal> {
-    json(axum::http::StatusCode::OK, &super::super::openapi())
+    json(StatusCode::OK, &super::super::openapi())
 }
 
 /// The whole at one glance.
@@ -77,4 +79,26 @@ pub(in crate::http) async fn doctor(call: Call) -> Result<DoctorView, Refusal> {
     let mut checks = app.drive.read(|state| doctor::checks(state, &looked, &counts));
     checks.insert(0, disk);
     Ok(DoctorView::new(checks))
+}
+
+/// What the last self-check of every class found.
+pub(in crate::http) async fn selfcheck(call: Call) -> Result<SelfCheckView, Refusal> {
+    let running = running(&call);
+    Ok(call.app.drive.read(|state| SelfCheckView::of(state, running)))
+}
+
+/// Asks for self-checks now; they take their time.
+pub(in crate::http) async fn start_selfcheck(call: Call, body: SelfCheckBody) -> Result<Reply<SelfCheckAsked>, Refusal> {
+    let known = call.app.drive.read(classes);
+    let unknown = body.classes.iter().find(|name| !known.iter().any(|class| class.as_str() == name.as_str()));
+    if let Some(name) = unknown {
+        return Err(Refusal::not_found(format!("there is no class {name} with hosts and signals")));
+    }
+    let wanted = |class: &ClassName| body.classes.is_empty() || body.classes.iter().any(|name| name == class.as_str());
+    call.app.selfcheck.ask(known.into_iter().filter(wanted), &call.principal()?.actor());
+    Ok(Reply(StatusCode::ACCEPTED, SelfCheckAsked { running: running(&call) }))
+}
+
+fn running(call: &Call) -> Vec<String> {
+    call.app.selfcheck.running().iter().map(ToString::to_string).collect()
 }
