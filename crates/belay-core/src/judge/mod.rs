@@ -39,8 +39,13 @@ impl Watch {
         Self { trial: trial.clone(), past: past.clone(), calibrated: BTreeMap::new() }
     }
 
+    /// Whether it watches this very trial: the same hosts, peers, times and signals. Where a host has come since, a new one begins.
+    pub fn is_of(&self, trial: &Trial) -> bool {
+        self.trial == *trial
+    }
+
     /// Looks at what has come since. `new` may repeat what was there before: of a step that is in
-    /// both, the newer evidence holds.
+    /// both, the newer evidence holds, and a window that spans all of the earlier one takes its place.
     pub fn look(&mut self, new: &Evidence) -> Look {
         self.past.at = self.past.at.max(new.at);
         for (name, window) in &new.windows {

@@ -107,7 +107,8 @@ fn cut(window: &Window, from: Timestamp, to: Timestamp, heard: &BTreeMap<HostId,
     let heard = window.hosts.keys().filter_map(|host| Some((host.clone(), *heard.get(host)?))).collect();
     Window {
         step: window.step,
-        from: window.from,
+        // A window that claims the whole time would take the place of what came before it.
+        from: window.from.max(from.floor(window.step)),
         to: window.to.min(to.floor(window.step)),
         hosts: window.hosts.iter().filter_map(row).collect(),
         heard,

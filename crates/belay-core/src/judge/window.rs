@@ -39,8 +39,12 @@ pub fn resample(raw: &[(i64, f64)], reading: Reading, step: Span, from: Timestam
     out
 }
 
-/// Adds a later window of the same signal to an earlier one.
+/// Adds a later window of the same signal to an earlier one. One that holds the whole time of the earlier one takes its place.
 pub(super) fn extend(known: &mut Window, new: &Window) {
+    if new.from <= known.from && new.to >= known.to {
+        known.clone_from(new);
+        return;
+    }
     known.from = known.from.min(new.from);
     known.to = known.to.max(new.to);
     for (host, at) in &new.heard {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use belay_core::judge::{Watch, judge};
+use belay_core::judge::judge;
 use belay_core::model::change::{Failure, Nearness, Overlaps, Peer, Treated, Trial};
 use belay_core::model::evidence::Evidence;
 use belay_core::model::ids::{ChangeId, Environment, HostId, Release};
@@ -280,24 +280,6 @@ fn harm_that_another_change_may_have_done_is_confounded() {
     assert_eq!(outcome(&judge(&trial, &evidence(&trial, 15, value))), Standing::Suspect);
     let end = judge(&trial, &evidence(&trial, HORIZON, value));
     assert_eq!(outcome(&end), Standing::Final(Outcome::Inconclusive(Gap::Confounded)));
-}
-
-#[test]
-fn a_watch_fed_step_by_step_says_the_same_as_one_look_over_everything() {
-    let trial = trial(4, 5);
-    let value = |name: &str, step: i64| Some(if name.starts_with('t') && step >= 9 { 0.0 } else { steady(name, step) });
-    let mut watch = Watch::begin(&trial, &evidence(&trial, 0, value));
-    for until in 1..=14 {
-        let mut new = evidence(&trial, until, value);
-        for window in new.windows.values_mut() {
-            window.from = at(until - 1);
-            for series in window.hosts.values_mut() {
-                let last: Vec<Sample> = series.samples().iter().copied().filter(|sample| sample.at >= at(until - 1)).collect();
-                *series = Series::Samples(last);
-            }
-        }
-        assert_eq!(watch.look(&new), judge(&trial, &evidence(&trial, until, value)), "at step {until}");
-    }
 }
 
 #[test]

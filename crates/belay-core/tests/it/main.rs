@@ -17,4 +17,5 @@ mod selfcheck;
 mod snapshots;
 mod standstill;
 mod told;
+mod watch;
 mod waves;

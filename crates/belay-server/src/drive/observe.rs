@@ -2,15 +2,16 @@
 //! like any other; its windows are kept when it changed anything.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
 use belay_api::journal::case_to_json;
 use belay_core::decide::trial::{asks, look_every, trial_of, watched};
 use belay_core::decide::{Input, decide};
-use belay_core::judge::judge;
+use belay_core::judge::Watch;
 use belay_core::model::change::Trial;
+use belay_core::model::evidence::Evidence;
 use belay_core::model::ids::{ChangeId, Digest};
 use belay_core::model::time::Timestamp;
 use belay_core::model::verdict::Look;
@@ -26,7 +27,12 @@ use crate::signals::Signals;
 pub struct Observer {
     drive: Drive,
     signals: Arc<Signals>,
+    watches: Watches,
 }
+
+/// Trials being watched, each as it was looked at last: what its past calibrated is not calibrated anew. Lost with the process, and
+/// made again from the evidence.
+type Watches = Arc<Mutex<BTreeMap<ChangeId, Watch>>>;
 
 /// A look that changes something, with what it looked at.
 struct News {
@@ -38,7 +44,7 @@ struct News {
 impl Observer {
     /// An observer that reads from this store.
     pub fn new(drive: Drive, signals: Arc<Signals>) -> Self {
-        Self { drive, signals }
+        Self { drive, signals, watches: Watches::default() }
     }
 
     /// Looks at open trials, until the server stops.
@@ -59,6 +65,7 @@ impl Observer {
         let now = self.drive.now();
         let open = self.drive.read(|state| watched(state, now));
         due.retain(|id, _| open.contains(id));
+        locked(&self.watches).retain(|id, _| open.contains(id));
         for id in open {
             if due.get(&id).is_some_and(|at| *at > now) {
                 continue;
@@ -78,10 +85,10 @@ impl Observer {
     /// something follows from it, which deciding says without doing anything.
     async fn look(&self, trial: Trial, now: Timestamp) {
         let change = trial.change;
-        let drive = self.drive.clone();
+        let (drive, watches) = (self.drive.clone(), Arc::clone(&self.watches));
         let found = self.signals.on_thread(move |store| {
             let evidence = windows::read(store, &drive, &asks(&trial, now), now);
-            let look = Box::new(judge(&trial, &evidence));
+            let look = Box::new(looked(&watches, &trial, &evidence));
             let input = Input::Looked { change, look: look.clone(), evidence: Digest::of(b"") };
             if drive.read(|state| decide(state, now, &input).0.is_empty()) {
                 return None;
@@ -96,4 +103,19 @@ impl Observer {
             tracing::warn!(%change, %error, "a look at a trial was lost; the next one comes soon");
         }
     }
+}
+
+/// Looks once more, by the watch of the last look where it is of the same trial. The evidence is whole each time, so a watch that
+/// begins anew says the same.
+fn looked(watches: &Watches, trial: &Trial, evidence: &Evidence) -> Look {
+    let known = locked(watches).remove(&trial.change).filter(|watch| watch.is_of(trial));
+    let nothing = || Evidence { at: Timestamp::default(), windows: BTreeMap::new() };
+    let mut watch = known.unwrap_or_else(|| Watch::begin(trial, &nothing()));
+    let look = watch.look(evidence);
+    locked(watches).insert(trial.change, watch);
+    look
+}
+
+fn locked(watches: &Watches) -> MutexGuard<'_, BTreeMap<ChangeId, Watch>> {
+    watches.lock().unwrap_or_else(PoisonError::into_inner)
 }
