@@ -1,6 +1,8 @@
 //! The alert of a Change: everything a stranger needs at 3 a.m., made from the state at the moment
 //! it is sent.
 
+use std::collections::BTreeSet;
+
 use super::{change as words, class, hold};
 use crate::decide::reverts;
 use crate::model::alert::{Alert, AlertPart, Subject};
@@ -101,8 +103,11 @@ fn place(state: &State, change: &Change) -> Vec<String> {
     vec![line]
 }
 
+/// The findings that are asked for, of each signal the first, which is the strongest: `belay why` has them all.
 fn lines_of(change: &Change, which: impl Fn(&Finding) -> bool) -> Vec<String> {
-    words::findings(change).iter().filter(|finding| which(finding)).map(words::finding).collect()
+    let mut seen = BTreeSet::new();
+    let first = |finding: &&Finding| finding.signal.as_ref().is_none_or(|signal| seen.insert(signal.clone()));
+    words::findings(change).iter().filter(|finding| which(finding)).filter(first).map(words::finding).collect()
 }
 
 fn why(change: &Change) -> Vec<String> {

@@ -150,7 +150,10 @@ pub fn names_cause(view: &ChangeView, text: &str) -> bool {
     let known = !files.is_empty() && !switches.is_empty() && !stopped.is_empty();
     let switched = switches.iter().all(|item| text.contains(&item.old) && text.contains(&item.new) && !item.old.is_empty());
     // What only the changed hosts write to their log since.
-    let log = text.lines().any(|line| line.contains("sitemonitor.conf: not a file of release") && line.contains("on no other host"));
+    // One that has changed and not reported yet still counts as another there.
+    let only_there =
+        |line: &str| line.contains("on no other host") || line.contains("on 1 other host") || line.contains("on 2 other hosts");
+    let log = text.lines().any(|line| line.contains("sitemonitor.conf: not a file of release") && only_there(line));
     known && switched && log && files.iter().chain(&stopped).all(|part| text.contains(part))
 }
 
