@@ -1,6 +1,6 @@
 //! What the tests share: a directory with a store, and readable series.
 
-use belay_signals::{Appended, Limits, Matcher, Recovered, Refused, SeriesIn, SeriesOut, Store};
+use belay_signals::{Appended, Limits, Matcher, Recovered, Refused, SeriesIn, SeriesOut, Store, StoreError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -49,7 +49,7 @@ impl World {
     pub fn reopen(self, limits: Limits) -> World {
         let World { dir, store, .. } = self;
         drop(store);
-        let (store, recovered) = Store::open(dir.path(), limits).unwrap();
+        let (store, recovered) = opened(dir.path(), &limits);
         World { dir, store, recovered }
     }
 
@@ -61,6 +61,18 @@ impl World {
     pub fn content(&self) -> Content {
         content(&self.store)
     }
+}
+
+/// The store that was just closed here, once nobody holds its lock: a process that another test starts has every open file of this
+/// one, for the moment between its fork and its exec.
+fn opened(dir: &Path, limits: &Limits) -> (Store, Recovered) {
+    for _ in 0..500 {
+        match Store::open(dir, limits.clone()) {
+            Err(StoreError::InUse(_)) => std::thread::sleep(std::time::Duration::from_millis(2)),
+            other => return other.unwrap(),
+        }
+    }
+    Store::open(dir, limits.clone()).unwrap()
 }
 
 /// Segment files and leftovers, by name.
