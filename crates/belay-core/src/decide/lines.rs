@@ -3,6 +3,7 @@
 
 use super::draft::Draft;
 use super::notify::{self, Pace};
+use super::polled::shortened;
 use crate::host::talk::Poll;
 use crate::model::change::Change;
 use crate::model::ids::HostId;
@@ -38,13 +39,12 @@ pub(super) fn told(draft: &mut Draft<'_>, host: &HostId, poll: &Poll) {
 }
 
 fn in_server_time(line: &Line, off: Span) -> Line {
-    let short = |text: &str, max: usize| text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(max).collect::<String>();
     Line {
-        log: short(&line.log, NAME_MAX),
-        pattern: short(&line.pattern, NAME_MAX),
+        log: shortened(&line.log, NAME_MAX),
+        pattern: shortened(&line.pattern, NAME_MAX),
         since: line.since + off,
         at: line.at + off,
-        text: short(&line.text, LINE_MAX),
+        text: shortened(&line.text, LINE_MAX),
     }
 }
 

@@ -225,5 +225,10 @@ fn clean(status: &HostStatus) -> HostStatus {
 }
 
 fn short(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(TEXT_MAX).collect()
+    shortened(text, TEXT_MAX)
+}
+
+/// The first characters of a text of a host, none of which a terminal would obey.
+pub(super) fn shortened(text: &str, max: usize) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(max).collect()
 }

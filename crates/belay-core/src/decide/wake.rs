@@ -101,9 +101,14 @@ fn stale(draft: &mut Draft<'_>, class: &ClassName, after: Span) {
     if hosts == before {
         return;
     }
-    let pace = if before.is_empty() || hosts.is_empty() { Pace::AtOnce } else { Pace::Gathered };
+    let pace = pace(&before, &hosts);
     draft.push(Fact::StaleSet { class: class.clone(), hosts });
     notify::tell_of(draft, &Subject::Stale(class.clone()), &[class], pace);
+}
+
+/// That it begins or is over is told at once; that it is true of other hosts than before is gathered.
+fn pace(before: &BTreeSet<HostId>, now: &BTreeSet<HostId>) -> Pace {
+    if before.is_empty() || now.is_empty() { Pace::AtOnce } else { Pace::Gathered }
 }
 
 /// Hosts on which a lock of somebody else has stood for too long. It is never lifted by us.
@@ -121,7 +126,7 @@ fn foreign(draft: &mut Draft<'_>) {
         if hosts == before {
             continue;
         }
-        let pace = if before.is_empty() || hosts.is_empty() { Pace::AtOnce } else { Pace::Gathered };
+        let pace = pace(&before, &hosts);
         draft.push(Fact::ForeignSet { class: class.clone(), hosts });
         notify::tell_of(draft, &Subject::Foreign(class.clone()), &[&class], pace);
     }
