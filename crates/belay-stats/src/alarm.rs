@@ -3,6 +3,9 @@
 //! The budget of a signal is shared: half for windows (placebo changes in time), half for bets (the e-process); of each, with several
 //! treated series, half for their mean and the rest by equal parts for each alone.
 //!
+//! Where several signals are watched, the bets on their means are believed together (e-BH): `k` of them that each reach the price of `k`
+//! budgets are, though none reaches the price of its own ([`crate::many::together`]).
+//!
 //! A crossing stands unless peers veto it: peers judged as if they had been treated (Abadie, Diamond and Hainmueller, "Synthetic control
 //! methods for comparative case studies", 2010). Bets count only where the windows at that look lean the same way, by at least what
 //! half of all placebo changes reach: the two must not contradict each other.
@@ -60,46 +63,71 @@ pub struct Alarms {
     pub led_by: Option<usize>,
 }
 
+/// What an alarm of a signal costs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Terms<'t> {
+    /// The budget of the signal.
+    pub alpha: f64,
+    /// How many signals are watched.
+    pub signals: usize,
+    /// What its thresholds are multiplied by: more than 1 for a series that was seen to raise alarms where nothing happened.
+    pub caution: f64,
+    /// At each look, of how many signals the bets on the mean are believed together; one where it says nothing.
+    pub together: &'t [usize],
+}
+
+impl Terms<'_> {
+    /// The part of the budget that windows, or bets, on the mean may spend.
+    fn share(&self, several: bool) -> f64 {
+        self.alpha / 2.0 / if several { 2.0 } else { 1.0 }
+    }
+
+    /// At each look, the smallest number of signals among which the bets on the mean of this one would be believed; none where no number
+    /// is enough.
+    #[must_use]
+    pub fn believed_among(&self, contrast: &Contrast, view: &View) -> Vec<Option<usize>> {
+        let share = self.share(view.hosts.len() > 1);
+        let bar = Bar { track: contrast.group(), shown: &view.group, alpha: share, terms: *self, group: true, late: (0, 0) };
+        let enough = |look: usize, k: usize| bar.bets_threshold(k).is_some_and(|threshold| bar.bet(look, threshold));
+        // More signals lower the price: if all together are not enough, no number is.
+        let least = |look: usize| if enough(look, self.signals) { (1..=self.signals).find(|k| enough(look, *k)) } else { None };
+        (0..view.group.ln_e.len()).map(least).collect()
+    }
+}
+
 /// What a stream is held against.
 struct Bar<'a> {
     track: &'a Track,
     shown: &'a Shown,
     alpha: f64,
-    signals: usize,
-    /// What its thresholds are multiplied by: more than 1 for a series that was seen to raise alarms where nothing happened.
-    caution: f64,
+    terms: Terms<'a>,
+    /// Whether it is the mean of the treated.
+    group: bool,
     /// Looks from the origin of the peers' calendar to this stream's first and last moment.
     late: (usize, usize),
 }
 
 impl Alarms {
-    /// Weighs a view; `alpha` is the budget of this signal, one of `signals`. The peers are judged only if anything crossed.
+    /// Weighs a view. The peers are judged only if anything crossed.
     #[must_use]
-    pub fn of(contrast: &mut Contrast, view: &View, peers: &[Vec<f64>], alpha: f64, signals: usize) -> Alarms {
-        Self::cautious(contrast, view, peers, alpha, signals, 1.0)
-    }
-
-    /// As [`Alarms::of`], with thresholds multiplied by `caution`.
-    #[must_use]
-    pub fn cautious(contrast: &mut Contrast, view: &View, peers: &[Vec<f64>], alpha: f64, signals: usize, caution: f64) -> Alarms {
-        let several = view.hosts.len() > 1;
-        let share = alpha / 2.0 / if several { 2.0 } else { 1.0 };
+    pub fn of(contrast: &mut Contrast, view: &View, peers: &[Vec<f64>], terms: Terms<'_>) -> Alarms {
+        let share = terms.share(view.hosts.len() > 1);
         let single = share / view.hosts.len().max(1) as f64;
         let anything = {
-            let group = Bar { track: contrast.group(), shown: &view.group, alpha: share, signals, caution, late: (0, 0) };
+            let group = Bar { track: contrast.group(), shown: &view.group, alpha: share, terms, group: true, late: (0, 0) };
             let crossed = |(i, shown): (usize, &Option<Shown>)| {
                 let bar = shown.as_ref().zip(contrast.host(i));
-                bar.is_some_and(|(shown, track)| Bar { track, shown, alpha: single, signals, caution, late: (0, 0) }.crosses())
+                bar.is_some_and(|(shown, track)| Bar { track, shown, alpha: single, terms, group: false, late: (0, 0) }.crosses())
             };
             group.crosses() || view.hosts.iter().enumerate().any(crossed)
         };
         let jury = if anything { contrast.jury(peers) } else { Vec::new() };
         let last = (0..view.hosts.len()).filter_map(|i| contrast.late(i)).max().unwrap_or(0);
-        let group = Bar { track: contrast.group(), shown: &view.group, alpha: share, signals, caution, late: (0, last) }.weigh(&jury);
+        let group = Bar { track: contrast.group(), shown: &view.group, alpha: share, terms, group: true, late: (0, last) }.weigh(&jury);
         let host = |(i, shown): (usize, &Option<Shown>)| {
             let (shown, track) = (shown.as_ref()?, contrast.host(i)?);
             let late = contrast.late(i)?;
-            Some(Bar { track, shown, alpha: single, signals, caution, late: (late, late) }.weigh(&jury))
+            Some(Bar { track, shown, alpha: single, terms, group: false, late: (late, late) }.weigh(&jury))
         };
         let hosts = view.hosts.iter().enumerate().map(host).collect();
         let led_by = view.rest.as_ref().filter(|(_, rest)| !holds(contrast.group(), rest)).map(|(most, _)| *most);
@@ -113,12 +141,12 @@ fn holds(track: &Track, rest: &Shown) -> bool {
     let largest = rest.deviation.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let evidence = rest.ln_e.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     largest >= reference.quantiles[1]
-        || (evidence >= track.evidence_threshold(0.1, 1).unwrap_or(f64::INFINITY) && largest >= reference.quantiles[0])
+        || (evidence >= track.evidence_threshold(0.1, 1.0).unwrap_or(f64::INFINITY) && largest >= reference.quantiles[0])
 }
 
 impl Bar<'_> {
     fn threshold(&self) -> Option<f64> {
-        self.track.reference.as_ref().map(|reference| self.caution * reference.threshold(self.alpha))
+        self.track.reference.as_ref().map(|reference| self.terms.caution * reference.threshold(self.alpha))
     }
 
     /// The threshold beyond which a deviation needs no further look, where peers can tell it apart.
@@ -126,13 +154,20 @@ impl Bar<'_> {
         self.track.reference.as_ref().map(|reference| reference.threshold(self.alpha / PLAIN))
     }
 
-    fn bets_threshold(&self) -> Option<f64> {
-        self.track.evidence_threshold(self.alpha, self.signals).map(|bar| self.caution * bar)
+    /// The threshold of the bets where those of `k` signals are believed together.
+    fn bets_threshold(&self, k: usize) -> Option<f64> {
+        let k = k.max(1) as f64;
+        self.track.evidence_threshold(self.alpha * k, self.terms.signals as f64 / k).map(|bar| self.terms.caution * bar)
+    }
+
+    /// How many signals are believed together at a look.
+    fn together(&self, look: usize) -> usize {
+        if self.group { self.terms.together.get(look).copied().unwrap_or(1) } else { 1 }
     }
 
     fn crosses(&self) -> bool {
         let windows = self.threshold().is_some_and(|bar| self.shown.deviation.iter().any(|z| *z > bar));
-        windows || self.bets_threshold().is_some_and(|bar| (0..self.shown.ln_e.len()).any(|h| self.bet(h, bar)))
+        windows || (0..self.shown.ln_e.len()).any(|look| self.bets_threshold(self.together(look)).is_some_and(|bar| self.bet(look, bar)))
     }
 
     fn bet(&self, look: usize, bar: f64) -> bool {
@@ -176,10 +211,12 @@ impl Bar<'_> {
             alarm.largest = largest.is_finite().then_some((largest, bar));
             alarm.p = self.track.reference.as_ref().filter(|_| largest.is_finite()).map(|reference| reference.p_value(largest));
         }
-        if let Some(bar) = self.bets_threshold().filter(|_| !self.shown.ln_e.is_empty()) {
+        if let Some(mut bar) = self.bets_threshold(1).filter(|_| !self.shown.ln_e.is_empty()) {
             for look in 0..self.shown.ln_e.len() {
-                if self.bet(look, bar) && alarm.bets.is_none() && !self.vetoed(look, jury, &mut alarm) {
+                let here = self.bets_threshold(self.together(look)).unwrap_or(bar);
+                if self.bet(look, here) && alarm.bets.is_none() && !self.vetoed(look, jury, &mut alarm) {
                     alarm.bets = Some(look);
+                    bar = here;
                 }
             }
             alarm.ln_e = Some((self.shown.ln_e.iter().copied().fold(f64::NEG_INFINITY, f64::max), bar));

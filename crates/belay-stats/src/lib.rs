@@ -1,7 +1,8 @@
 //! Numbers in, numbers out.
 //!
 //! The statistics under every judgement: robust location and scale, exact binomial numbers, runs of equal values, an anytime-valid test
-//! of a share, contrasts of series with their own past and their peers (placebo changes, bets, veto), rank tests, and a seeded generator. The crate refuses to know what the numbers stand for: no domain word, no I/O, no clock, no
+//! of a share and one of failures, contrasts of series with their own past and their peers (placebo changes, bets, veto),
+//! rank tests, and a seeded generator. The crate refuses to know what the numbers stand for: no domain word, no I/O, no clock, no
 //! randomness of its own. Invariant: the same input gives the same bits, on every machine and in every release that does not say
 //! otherwise.
 //!
@@ -11,6 +12,7 @@
 pub mod alarm;
 pub mod binomial;
 pub mod contrast;
+pub mod failures;
 pub mod many;
 pub mod normal;
 pub mod panel;

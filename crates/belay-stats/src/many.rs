@@ -14,9 +14,36 @@ pub fn e_bh(ln_e: &[f64], alpha: f64) -> Vec<usize> {
     indices
 }
 
+/// How many are believed, given for each the smallest number among which it would be (none: not at any). The step of [`e_bh`] where
+/// prices differ from test to test, as weights and guards make them: the largest `k` of which `k` ask for no more than `k`; one if none.
+#[must_use]
+pub fn together(least: impl IntoIterator<Item = Option<usize>>) -> usize {
+    let mut least: Vec<usize> = least.into_iter().flatten().collect();
+    least.sort_unstable();
+    (1..=least.len()).rev().find(|k| least[k - 1] <= *k).unwrap_or(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn so_many_are_believed_as_ask_for_no_more() {
+        assert_eq!(together([None, None]), 1);
+        assert_eq!(together([Some(1), None, Some(3)]), 1);
+        assert_eq!(together([Some(2), Some(2), None]), 2);
+        assert_eq!(together([Some(2), None, Some(3), Some(3)]), 3);
+        // The same as the rule on e-values, where all have one price.
+        let (n, alpha) = (5_usize, 0.02_f64);
+        for e in [[260.0, 120.0, 90.0, 3.0, 0.1], [130.0, 126.0, 80.0, 70.0, 50.1], [249.0, 0.0, 0.0, 0.0, 0.0]] {
+            let least = |e: f64| (1..=n).find(|k| e >= n as f64 / (alpha * *k as f64));
+            let ln: Vec<f64> = e.iter().map(|e: &f64| e.ln()).collect();
+            let least = e.map(least);
+            let k = together(least);
+            let believed: Vec<usize> = (0..n).filter(|i| least[*i].is_some_and(|asks| asks <= k)).collect();
+            assert_eq!(believed, e_bh(&ln, alpha), "{e:?}");
+        }
+    }
 
     #[test]
     fn one_needs_the_whole_price_and_many_share_it() {

@@ -57,7 +57,8 @@ pub struct Track {
 #[derive(Debug, Clone)]
 struct Bets {
     whitener: Whitener,
-    maxima: Vec<f64>,
+    /// What placebo stretches reached.
+    reached: f64,
     /// How many stretches of the past do not overlap: what the guard really rests on.
     apart: f64,
 }
@@ -140,8 +141,8 @@ impl Track {
 
     /// The threshold of the e-process at a budget, of which `streams` take part.
     #[must_use]
-    pub fn evidence_threshold(&self, alpha: f64, streams: usize) -> Option<f64> {
-        self.bets.as_ref().map(|bets| wealth::threshold(&bets.maxima, alpha, streams) * (APART / bets.apart).clamp(1.0, 2.0))
+    pub fn evidence_threshold(&self, alpha: f64, streams: f64) -> Option<f64> {
+        self.bets.as_ref().map(|bets| wealth::threshold(bets.reached, alpha, streams) * (APART / bets.apart).clamp(1.0, 2.0))
     }
 
     /// The smallest noise of one value that is believed.
@@ -170,7 +171,7 @@ impl Bets {
         let length = asked.shape.horizon.saturating_sub(asked.shape.grace).max(1);
         let stride = (innovations.len().saturating_sub(length) / 24).clamp(1, 12);
         let maxima = wealth::guard(&innovations, length, stride, asked.direction, STRETCHES_MIN)?;
-        Some(Bets { whitener, maxima, apart: innovations.len() as f64 / length as f64 })
+        Some(Bets { whitener, reached: wealth::reached(&maxima), apart: innovations.len() as f64 / length as f64 })
     }
 }
 

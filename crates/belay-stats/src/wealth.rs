@@ -151,11 +151,17 @@ pub fn guard(innovations: &[f64], length: usize, stride: usize, direction: Direc
     (maxima.len() >= least).then_some(maxima)
 }
 
-/// The threshold of a guarded process: what validity asks for, and what placebo stretches reach.
+/// What nearly all placebo stretches stay below: the 98 % quantile of their maxima; infinite where there are none.
 #[must_use]
-pub fn threshold(maxima: &[f64], alpha: f64, streams: usize) -> f64 {
-    let reached = quantile(maxima, 0.98).unwrap_or(f64::INFINITY);
-    (1.0 / alpha).ln().max(reached + 0.5 * (streams.max(1) as f64).ln() + 0.7)
+pub fn reached(maxima: &[f64]) -> f64 {
+    quantile(maxima, 0.98).unwrap_or(f64::INFINITY)
+}
+
+/// The threshold of a guarded process: what validity asks for, and more than what placebo stretches reached. `streams` take part in the
+/// budget of which `alpha` is the part of this one.
+#[must_use]
+pub fn threshold(reached: f64, alpha: f64, streams: f64) -> f64 {
+    (1.0 / alpha).ln().max(reached + 0.5 * streams.max(1.0).ln() + 0.7)
 }
 
 #[cfg(test)]

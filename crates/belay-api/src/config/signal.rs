@@ -1,7 +1,7 @@
 //! `[[signal]]`: what is watched, where it is found, and which way is worse.
 
 use belay_core::model::ids::{ClassName, SignalName};
-use belay_core::model::signal::{Harm, Reading, Signal, SignalKind};
+use belay_core::model::signal::{Harm, Reading, Signal, SignalKind, Weight};
 use belay_core::model::time::Span;
 
 use super::draft::{Declared, Read};
@@ -28,6 +28,7 @@ pub(super) fn read(mut table: Table<'_>) -> Read<Signal> {
     let host_label = table.parsed("host_label", label);
     let reading = table.word("reading", &[("counter", Reading::Counter), ("value", Reading::Value)]);
     let step = step(&mut table);
+    let weight = table.number("weight", &(1..=Weight::MAX)).map_or_else(Weight::default, |weight| Weight(weight.value));
     let declared = match (name, kind, select) {
         (Some(name), Some(kind), Some(select)) => {
             let signal = Signal {
@@ -40,6 +41,7 @@ pub(super) fn read(mut table: Table<'_>) -> Read<Signal> {
                 select: select.value,
                 host_label: host_label.map_or("host".to_owned(), |label| label.value),
                 step,
+                weight,
             };
             Some(Declared { what: signal, name: Found { value: name.value.to_string(), at: name.at }, classes })
         }

@@ -20,7 +20,7 @@ use belay_core::model::principal::{Actor, Principal, Role, Token};
 use belay_core::model::report::{Event, EventOutcome, FailedResource, RunKind, Version};
 use belay_core::model::run::Run;
 use belay_core::model::selfcheck::Cautions;
-use belay_core::model::signal::{Harm, Missing, Reading, Sample, Series, Signal, SignalKind, Window};
+use belay_core::model::signal::{Harm, Missing, Reading, Sample, Series, Signal, SignalKind, Weight, Window};
 use belay_core::model::time::{Span, Timestamp};
 use belay_core::model::verdict::{Check, Finding, Gap, Judge, Lack, Look, Numbers, Outcome, Says, Standing, Verdict};
 use belay_core::state::{Counters, Fact, Note, NoteKind, Scope};
@@ -145,6 +145,7 @@ fn findings() -> Vec<Finding> {
         ..finding(Check::FailedResource, Says::Suspicion)
     });
     all.push(finding(Check::FlowShare, Says::Fine));
+    all.push(finding(Check::FailureRate, Says::Fine));
     all
 }
 
@@ -334,6 +335,7 @@ fn signals() -> Vec<Signal> {
         host_label: "host".into(),
         reading: if kind == SignalKind::Flow { Reading::Counter } else { Reading::Value },
         step: Span::from_s(15),
+        weight: Weight(kind as u32 % 3 + 1),
     };
     SignalKind::ALL.map(signal).to_vec()
 }

@@ -11,6 +11,7 @@ use crate::judge::budget::share;
 use crate::model::ids::{ClassName, SignalName};
 use crate::model::principal::Actor;
 use crate::model::selfcheck::{Caution, Cautions, FACTOR_MAX, Rate, SelfCheck, SignalCheck};
+use crate::model::signal::Signal;
 use crate::model::time::Span;
 use crate::state::{Fact, State};
 
@@ -31,15 +32,16 @@ pub(super) fn checked(draft: &mut Draft<'_>, actor: &Actor, class: &ClassName, t
     let before = draft.state.selfchecks.get(class);
     let moved = before.and_then(|check| check.moved);
     let moves = tally.skipped.is_none() && moved.is_none_or(|at| draft.now.since(at) >= NIGHTLY);
-    let names: Vec<SignalName> = draft.state.policy.signals_of(class).map(|signal| signal.name.clone()).collect();
+    let declared = || draft.state.policy.signals_of(class);
     let budget = budget_at(draft.state, draft.now, None);
-    let signal = |name: &SignalName| {
+    let checked = |signal: &Signal| {
+        let name = &signal.name;
         let found = tally.signals.get(name).copied().unwrap_or_default();
         let known = before.and_then(|check| check.signals.get(name)).and_then(|signal| signal.caution);
-        let found = SignalCheck { share: share(budget, names.len()), caution: known, ..found };
+        let found = SignalCheck { share: share(budget, signal, declared()), caution: known, ..found };
         if moves { SignalCheck { caution: moved_by(&found, tally.apart), ..found } } else { found }
     };
-    let signals: BTreeMap<SignalName, SignalCheck> = names.iter().map(|name| (name.clone(), signal(name))).collect();
+    let signals: BTreeMap<SignalName, SignalCheck> = declared().map(|signal| (signal.name.clone(), checked(signal))).collect();
     let check = SelfCheck {
         class: class.clone(),
         at: draft.now,

@@ -12,6 +12,7 @@ mod checks;
 mod conclude;
 pub mod relive;
 mod sight;
+mod together;
 mod weigh;
 pub mod window;
 
@@ -70,9 +71,8 @@ fn look_at(trial: &Trial, evidence: &Evidence, calibrated: &mut BTreeMap<SignalN
     let sights: Vec<Sight> = trial.signals.iter().map(|signal| Sight::of(trial, signal, evidence.windows.get(&signal.name))).collect();
     let mut findings: Vec<Finding> = Vec::new();
     findings.extend(checks::runs(trial));
-    for sight in &sights {
-        let known = calibrated.entry(sight.signal.name.clone()).or_default();
-        let weighed = weigh::weigh(known, trial, sight);
+    let weighed = together::weigh(trial, &sights, calibrated);
+    for (sight, weighed) in sights.iter().zip(&weighed) {
         findings.extend(checks::signals(trial, sight, weighed.as_ref(), evidence.at >= trial.ends));
     }
     agree::agree(&mut findings, trial.treated.len());
@@ -83,7 +83,7 @@ fn look_at(trial: &Trial, evidence: &Evidence, calibrated: &mut BTreeMap<SignalN
 
 /// Whether a check compares a signal with its own past and the peers: its thresholds can be wider.
 const fn compares(check: Check) -> bool {
-    matches!(check, Check::Level | Check::Drift | Check::SingleHost)
+    matches!(check, Check::Level | Check::Drift | Check::SingleHost | Check::FailureRate)
 }
 
 /// A finding that rests on wider thresholds says so, whatever it says.

@@ -1,6 +1,6 @@
 //! Lays a signal out for the comparison with its own past and its peers, and keeps what was calibrated on the past from look to look.
 
-use belay_stats::alarm::Alarms;
+use belay_stats::alarm::{Alarms, Terms};
 use belay_stats::contrast::{Contrast, Nature, Question, Treated, View};
 use belay_stats::placebo::{PLACEBOS_MIN, Shape};
 use belay_stats::share::Direction;
@@ -50,8 +50,20 @@ pub(super) struct Calibrated {
     contrast: Option<Contrast>,
 }
 
-/// Weighs a signal; `None` where its past is too short to calibrate anything.
-pub(super) fn weigh<'c>(known: &'c mut Option<Calibrated>, trial: &Trial, sight: &Sight<'_>) -> Option<Weighed<'c>> {
+/// A signal laid out against its past, before it is known what the other signals show.
+pub(super) struct Laid<'c> {
+    contrast: &'c mut Contrast,
+    layout: Layout,
+    view: View,
+    /// The budget of the signal.
+    alpha: f64,
+    /// How many signals the trial has.
+    signals: usize,
+    caution: f64,
+}
+
+/// Lays a signal out; `None` where its past is too short to calibrate anything.
+pub(super) fn lay<'c>(known: &'c mut Option<Calibrated>, trial: &Trial, sight: &Sight<'_>) -> Option<Laid<'c>> {
     let layout = Layout::of(trial, sight)?;
     let past = layout.past();
     if known.as_ref().is_none_or(|known| !known.past.same(&past)) {
@@ -59,11 +71,33 @@ pub(super) fn weigh<'c>(known: &'c mut Option<Calibrated>, trial: &Trial, sight:
         *known = Some(Calibrated { past, contrast });
     }
     let contrast = known.as_mut()?.contrast.as_mut()?;
-    let alpha = budget::of_contrast(trial, sight.signal.kind);
+    let alpha = budget::of_contrast(trial, sight.signal);
     let view = contrast.look(&layout.treated, &layout.peers);
     let caution = trial.caution.factor(&sight.signal.name);
-    let alarms = Alarms::cautious(contrast, &view, &layout.peers, alpha, trial.signals.len(), caution);
-    Some(Weighed { contrast, view, alarms, hosts: layout.hosts, peers: layout.peers.len(), alpha, looks: layout.looks })
+    Some(Laid { contrast, layout, view, alpha, signals: trial.signals.len(), caution })
+}
+
+impl<'c> Laid<'c> {
+    fn terms<'t>(&self, together: &'t [usize]) -> Terms<'t> {
+        Terms { alpha: self.alpha, signals: self.signals, caution: self.caution, together }
+    }
+
+    /// At each look, the smallest number of signals among which its bets would be believed.
+    pub(super) fn believed_among(&self) -> Vec<Option<usize>> {
+        self.terms(&[]).believed_among(self.contrast, &self.view)
+    }
+
+    /// The step of the first look.
+    pub(super) fn origin(&self) -> usize {
+        self.contrast.origin()
+    }
+
+    /// Weighs it; `together`: at each look, of how many signals the bets are believed together.
+    pub(super) fn weigh(self, together: &[usize]) -> Weighed<'c> {
+        let alarms = Alarms::of(self.contrast, &self.view, &self.layout.peers, self.terms(together));
+        let Self { contrast, layout, view, alpha, .. } = self;
+        Weighed { contrast, view, alarms, peers: layout.peers.len(), hosts: layout.hosts, alpha, looks: layout.looks }
+    }
 }
 
 impl Layout {

@@ -62,6 +62,23 @@ pub struct Signal {
     pub reading: Reading,
     /// One value a step; past, peers and trial use the same.
     pub step: Span,
+    /// Its part in a trial's budget of false rejections.
+    pub weight: Weight,
+}
+
+/// How many parts of a trial's budget a signal gets, from 1 to [`Weight::MAX`]: one, where nobody says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Weight(pub u32);
+
+impl Weight {
+    /// The largest.
+    pub const MAX: u32 = 100;
+}
+
+impl Default for Weight {
+    fn default() -> Self {
+        Self(1)
+    }
 }
 
 /// One value of a signal: of the step that *starts* at `at`.

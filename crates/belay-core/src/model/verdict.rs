@@ -114,11 +114,13 @@ pub enum Check {
     Drift,
     /// One changed host got worse by itself.
     SingleHost,
+    /// A check fails more often than it did, though it does not fail all the time.
+    FailureRate,
 }
 
 impl Check {
     /// All checks, in the order of the manual.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::FailedResource,
         Self::CompileError,
         Self::EnvironmentMismatch,
@@ -131,6 +133,7 @@ impl Check {
         Self::Level,
         Self::Drift,
         Self::SingleHost,
+        Self::FailureRate,
     ];
 
     /// Its stable code.
@@ -148,6 +151,7 @@ impl Check {
             Self::Level => "level",
             Self::Drift => "drift",
             Self::SingleHost => "single-host",
+            Self::FailureRate => "failure-rate",
         }
     }
 }

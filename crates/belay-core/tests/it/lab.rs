@@ -210,6 +210,7 @@ pub fn flow(name: &str) -> Signal {
         host_label: "host".into(),
         reading: Reading::Counter,
         step: Span::from_min(1),
+        weight: Default::default(),
     }
 }
 

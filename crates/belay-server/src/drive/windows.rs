@@ -265,6 +265,7 @@ mod tests {
             host_label: "host".into(),
             reading: Reading::Value,
             step: Span::from_s(60),
+            weight: Default::default(),
         }
     }
 }

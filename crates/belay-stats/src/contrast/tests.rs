@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::alarm::Alarms;
+use crate::alarm::{Alarms, Terms};
 use crate::rng::Rng;
 
 const PAST: usize = 400;
@@ -46,7 +46,7 @@ fn judged(rows: &[Vec<f64>], onsets: &[usize], until: usize, harm: impl Fn(usize
     let peers = cut(peers, until);
     let mut contrast = Contrast::prepare(question(Direction::Both), &treated, &peers).unwrap();
     let view = contrast.look(&treated, &peers);
-    let alarms = Alarms::of(&mut contrast, &view, &peers, 0.02, 1);
+    let alarms = Alarms::of(&mut contrast, &view, &peers, Terms { alpha: 0.02, signals: 1, caution: 1.0, together: &[] });
     (view, alarms)
 }
 
@@ -65,7 +65,7 @@ proptest! {
         for until in begun..=PAST + HORIZON {
             let (treated, peers) = (treated(hosts, &onsets, until, harm), cut(peers, until));
             let view = contrast.look(&treated, &peers);
-            let alarms = Alarms::of(&mut contrast, &view, &peers, 0.02, 1);
+            let alarms = Alarms::of(&mut contrast, &view, &peers, Terms { alpha: 0.02, signals: 1, caution: 1.0, together: &[] });
             let (fresh, fresh_alarms) = judged(&rows, &onsets, until, harm);
             prop_assert_eq!(&view.group.ln_e, &fresh.group.ln_e);
             prop_assert_eq!(&view.group.deviation, &fresh.group.deviation);

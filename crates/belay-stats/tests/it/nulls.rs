@@ -2,7 +2,7 @@
 //! that come and go. The series of a seed stay what they are: figures in docs/ name the seeds they were made with.
 
 use belay_stats::Rng;
-use belay_stats::alarm::Alarms;
+use belay_stats::alarm::{Alarms, Terms};
 use belay_stats::contrast::{Contrast, Nature, Question, Treated};
 use belay_stats::placebo::Shape;
 use belay_stats::share::Direction;
@@ -71,7 +71,7 @@ impl Null {
         let question = Question { nature: Nature::Proportional, direction: Direction::Both, season: Some(DAY), shape };
         let mut contrast = Contrast::prepare(question, &self.treated, &self.peers).expect("three days of past are enough");
         let view = contrast.look(&self.treated, &self.peers);
-        let alarms = Alarms::of(&mut contrast, &view, &self.peers, budget, 1);
+        let alarms = Alarms::of(&mut contrast, &view, &self.peers, Terms { alpha: budget, signals: 1, caution: 1.0, together: &[] });
         let group = (alarms.group.bets.is_some() || alarms.group.again.is_some()) && alarms.led_by.is_none();
         let alone = alarms.hosts.iter().flatten().filter(|alarm| alarm.windows.is_some() || alarm.bets.is_some()).count();
         group || alone >= 2

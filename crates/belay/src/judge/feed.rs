@@ -82,7 +82,8 @@ const fn speaks_for_a_host(check: Check, of: u32) -> bool {
         | Check::FlowShare
         | Check::Presence
         | Check::Level
-        | Check::Drift => false,
+        | Check::Drift
+        | Check::FailureRate => false,
     }
 }
 
@@ -177,5 +178,6 @@ fn signal(measured: &Measured, name: &SignalName, step: Span) -> anyhow::Result<
         host_label: String::new(),
         reading: Reading::Value,
         step,
+        weight: Default::default(),
     })
 }

@@ -15,6 +15,7 @@ use belay_core::model::log::LogEvidence;
 use belay_core::model::policy::{Pattern, Policy};
 use belay_core::model::principal::Actor;
 use belay_core::model::selfcheck::Cautions;
+use belay_core::model::signal::Weight;
 use belay_core::model::time::{Span, Timestamp};
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
@@ -247,6 +248,24 @@ macro_rules! form_later {
 }
 
 form_later!(Overlaps, Cautions, LogEvidence);
+
+impl Form for Weight {
+    fn put<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_u32(self.0)
+    }
+
+    fn take(value: Value) -> Result<Self, Fault> {
+        u32::take(value).map(Self)
+    }
+
+    fn is_left_out(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn left_out() -> Option<Self> {
+        Some(Self::default())
+    }
+}
 
 impl Form for Timestamp {
     fn put<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {

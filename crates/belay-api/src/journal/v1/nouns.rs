@@ -119,6 +119,7 @@ form_enum! {
         "level" => Level,
         "drift" => Drift,
         "single-host" => SingleHost,
+        "failure-rate" => FailureRate,
     }
     Judge { "belay" => Belay, "person" => Person { actor, reason }, "successor" => Successor(change) }
 }
@@ -126,7 +127,7 @@ form_enum! {
 // Signals and evidence.
 
 form_struct! {
-    Signal { name, classes, kind, harm, must_have, select, host_label, reading, step }
+    Signal { name, classes, kind, harm, must_have, select, host_label, reading, step, weight }
     Window { step, from, to, hosts, heard }
     Evidence { at, windows }
 }

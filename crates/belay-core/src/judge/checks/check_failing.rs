@@ -53,7 +53,8 @@ fn flickers(peers: &[&Row], shown: &Shown, harm: Harm) -> bool {
     seen > 0 && failed * 3 >= seen && steady * 2 < peers.len()
 }
 
-fn fails(value: f64, harm: Harm) -> bool {
+/// Whether a value of a check is a failure.
+pub(super) fn fails(value: f64, harm: Harm) -> bool {
     match harm {
         Harm::Up | Harm::Both => value > 0.0,
         Harm::Down => value < 1.0,

@@ -7,6 +7,7 @@ mod compile_error;
 mod drift;
 mod environment;
 mod failed_resource;
+mod failure_rate;
 mod flow_share;
 pub(super) mod flow_stopped;
 mod frozen;
@@ -17,7 +18,7 @@ pub(super) mod quorum;
 mod single_host;
 mod vanished;
 
-use super::budget::of_share;
+use super::budget::of_own_test;
 use super::sight::Sight;
 use super::weigh::Weighed;
 use crate::model::change::Trial;
@@ -44,11 +45,14 @@ pub(super) fn signals(trial: &Trial, sight: &Sight<'_>, weighed: Option<&Weighed
     match sight.signal.kind {
         SignalKind::Flow => {
             let stopped = flow_stopped::check(trial, sight);
-            found.extend(flow_share::check(sight, of_share(trial)));
+            found.extend(flow_share::check(sight, of_own_test(trial, sight.signal)));
             found.extend(stopped);
         }
         SignalKind::Gauge | SignalKind::Latency => found.extend(frozen::check(trial, sight)),
-        SignalKind::Check => found.extend(check_failing::check(trial, sight)),
+        SignalKind::Check => {
+            found.extend(check_failing::check(trial, sight));
+            found.extend(failure_rate::check(trial, sight, of_own_test(trial, sight.signal)));
+        }
         SignalKind::Count => {}
     }
     if let Some(weighed) = weighed {

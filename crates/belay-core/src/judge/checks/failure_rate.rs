@@ -1,0 +1,149 @@
+//! **What it asks**: does a check fail more often on changed hosts than it did, and than it does on peers?
+//!
+//! **Why**: a check that flaps never fails long enough for `check_failing`, and is a failure all the same.
+//!
+//! **How**: per treated host, an exact e-process of its failures (see `belay-stats`, `failures`) against the most its past allows, or what
+//! the peers show in the same step. It may spend half of the budget of its signal, at every look. From a quorum of hosts on it is harm,
+//! below it suspicion; one changed host alone must show twice the evidence.
+//!
+//! **When it cannot tell**: fewer than thirty values of past; a third of the peers, judged as if they had changed, shows half as much.
+//!
+//! **Example**: `http_check fails more often on 2 of 4 changed hosts: in 9 of 40 steps, 0.3 % before (e-value 10^5)`.
+
+use belay_stats::failures::FailureTest;
+
+use super::super::sight::{Row, Sight};
+use super::check_failing::fails;
+use super::quorum::{numbers, quorum};
+use crate::model::change::Trial;
+use crate::model::verdict::{Check, Finding, Gap, Numbers, Says};
+
+/// The part of a host's evidence that a peer must show to count as alike.
+const ALIKE_PART: f64 = 0.5;
+/// So much more evidence one changed host needs by itself.
+const ALONE: f64 = 2.0;
+
+/// What one host shows.
+struct Shown<'r> {
+    row: &'r Row,
+    /// The largest evidence at any look, natural logarithm, and what it had to reach.
+    ln_e: f64,
+    needed: f64,
+    /// The first step at which it was reached.
+    first: Option<usize>,
+}
+
+/// What it costs to be believed.
+struct Terms {
+    budget: f64,
+    caution: f64,
+    /// Steps that the trial has.
+    due: usize,
+}
+
+/// Where a host's past ends, and which steps count.
+struct Steps {
+    past: usize,
+    from: usize,
+    to: usize,
+}
+
+pub(super) fn check(trial: &Trial, sight: &Sight<'_>, budget: f64) -> Option<Finding> {
+    let from = sight.treated.iter().map(|row| row.onset).min()?;
+    let due = usize::try_from(trial.ends.since(sight.time(from)).ms() / sight.signal.step.ms().max(1)).unwrap_or(0);
+    let terms = Terms { budget, caution: trial.caution.factor(&sight.signal.name), due };
+    let asked: Vec<Shown<'_>> = sight
+        .treated
+        .iter()
+        .filter_map(|row| shown(sight, row, Steps { past: row.onset, from: row.settled, to: row.end }, &terms))
+        .collect();
+    if asked.is_empty() {
+        return None;
+    }
+    let raised: Vec<&Shown<'_>> = asked.iter().filter(|shown| shown.first.is_some()).collect();
+    let peer = |row| shown(sight, row, Steps { past: from, from, to: row.onset }, &terms);
+    let peers: Vec<Shown<'_>> =
+        if raised.is_empty() { Vec::new() } else { sight.nearest().filter(|row| row.onset > from).filter_map(peer).collect() };
+    let most = raised.iter().map(|shown| shown.ln_e).fold(0.0, f64::max);
+    let alike = peers.iter().filter(|peer| peer.ln_e >= ALIKE_PART * most).count();
+    let alone = trial.treated.len() == 1;
+    let sure = !alone || raised.iter().any(|shown| shown.ln_e >= ALONE * shown.needed);
+    let says = match () {
+        () if raised.is_empty() => Says::Fine,
+        () if !peers.is_empty() && alike * 3 >= peers.len() => Says::CannotTell(Gap::PeersSick),
+        () if raised.len() >= quorum(asked.len()) && sure => Says::Harm,
+        () => Says::Suspicion,
+    };
+    Some(finding(sight, &asked, &raised, (alike, peers.len()), says))
+}
+
+/// What a host shows, judged by its past.
+fn shown<'r>(sight: &Sight<'_>, row: &'r Row, steps: Steps, terms: &Terms) -> Option<Shown<'r>> {
+    let failed = |value: &Option<f64>| value.map(|value| fails(value, sight.signal.harm));
+    let before: Vec<Option<bool>> = row.values[..steps.past].iter().map(failed).collect();
+    let test = FailureTest::fit(&before, terms.due)?;
+    let needed = terms.caution * test.threshold(terms.budget);
+    let mut process = test.begin();
+    let (mut ln_e, mut first) = (0.0_f64, None);
+    for step in steps.from..steps.to {
+        let now = process.step(failed(&row.values[step]), others(sight, row, step));
+        ln_e = ln_e.max(now);
+        first = first.or((now >= needed).then_some(step));
+    }
+    Some(Shown { row, ln_e, needed, first })
+}
+
+/// How many peers, other than this host, fail in a step, of how many.
+fn others(sight: &Sight<'_>, row: &Row, step: usize) -> (u32, u32) {
+    let peers = sight.nearest().filter(|peer| peer.onset > step && peer.host != row.host);
+    peers
+        .filter_map(|peer| peer.values.get(step).copied().flatten())
+        .fold((0, 0), |(failed, asked), value| (failed + u32::from(fails(value, sight.signal.harm)), asked + 1))
+}
+
+fn finding(sight: &Sight<'_>, asked: &[Shown<'_>], raised: &[&Shown<'_>], alike: (usize, usize), says: Says) -> Finding {
+    let name = &sight.signal.name;
+    let rows: Vec<&Row> =
+        if raised.is_empty() { asked.iter().map(|shown| shown.row).collect() } else { raised.iter().map(|shown| shown.row).collect() };
+    let (failed, seen) = count(sight, rows.iter().map(|row| row.settled()));
+    let (failed_before, seen_before) = count(sight, rows.iter().map(|row| row.past()));
+    let before = 100.0 * failed_before as f64 / seen_before.max(1) as f64;
+    let ln_e = asked.iter().map(|shown| shown.ln_e).fold(0.0, f64::max);
+    let rate = format!("in {failed} of {seen} steps, {before:.1} % before");
+    let evidence = format!("(e-value 10^{:.0})", ln_e / std::f64::consts::LN_10);
+    let text = match says {
+        Says::Fine => format!("{name} fails no more often than it did: {rate}"),
+        Says::CannotTell(_) => format!(
+            "{name} fails more often on {} of {} changed hosts, but also on {} of {} unchanged peers: {rate} {evidence}",
+            raised.len(),
+            asked.len(),
+            alike.0,
+            alike.1
+        ),
+        Says::Harm | Says::Suspicion => {
+            let peers = if alike.1 == 0 {
+                "; no peers to compare with, own past only".to_owned()
+            } else {
+                format!("; {} of {} peers look alike", alike.0, alike.1)
+            };
+            format!("{name} fails more often on {} of {} changed hosts: {rate} {evidence}{peers}", raised.len(), asked.len())
+        }
+    };
+    let small = |count: usize| count.try_into().unwrap_or(u32::MAX);
+    Finding {
+        check: Check::FailureRate,
+        signal: Some(name.clone()),
+        says,
+        hosts: raised.iter().map(|shown| shown.row.host.clone()).collect(),
+        of: small(asked.len()),
+        peers_alike: (small(alike.0), small(alike.1)),
+        text,
+        numbers: Numbers { ln_e: Some(ln_e), ..numbers(sight, &rows, None) },
+        since: raised.iter().filter_map(|shown| shown.first).min().map(|step| sight.time(step)),
+    }
+}
+
+/// How many values are failures, of how many.
+fn count<'r>(sight: &Sight<'_>, rows: impl Iterator<Item = &'r [Option<f64>]>) -> (usize, usize) {
+    rows.flatten().flatten().fold((0, 0), |(failed, seen), value| (failed + usize::from(fails(*value, sight.signal.harm)), seen + 1))
+}
