@@ -24,7 +24,7 @@ const CONFIRMED: usize = 2;
 /// Looks after the first crossing at which a second one is a sign of its own.
 const AGAIN: usize = 3;
 /// A deviation so many times rarer than the budget asks is plain: two looks are enough.
-const PLAIN: f64 = 20.0;
+const PLAIN: f64 = 5.0;
 /// The same where no peers were asked: what is common to all then cannot be told apart, and must last.
 const AGAIN_ALONE: usize = 6;
 
@@ -151,7 +151,7 @@ impl Bar<'_> {
 
     /// The threshold beyond which a deviation needs no further look, where peers can tell it apart.
     fn plain_bar(&self) -> Option<f64> {
-        self.track.reference.as_ref().map(|reference| reference.threshold(self.alpha / PLAIN))
+        self.track.reference.as_ref().map(|reference| self.terms.caution * reference.threshold(self.alpha / PLAIN))
     }
 
     /// The threshold of the bets where those of `k` signals are believed together.

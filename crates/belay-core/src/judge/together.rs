@@ -1,6 +1,9 @@
 //! Weighs all signals of a trial: each by itself, and the bets on their means together. Of many signals, each has a small part of the
 //! budget; where several move, none has to reach the price of its own part alone (e-BH: Wang and Ramdas, "False discovery rate control
 //! with e-values", 2022; with weights: the parts of the budget). As long as nothing is wrong with any, one false rejection is all false.
+//!
+//! And what strikes all hosts in one signal is known to the others: in such weather each host moves in its own way, and none is called
+//! ill by a hint (`checks/single_host.rs`).
 
 use std::collections::BTreeMap;
 
@@ -27,9 +30,10 @@ pub(super) fn weigh<'c>(
     let mut known: BTreeMap<&SignalName, &mut Option<Calibrated>> = calibrated.iter_mut().collect();
     let laid: Vec<Option<Laid<'c>>> =
         sights.iter().map(|sight| known.remove(&sight.signal.name).and_then(|known| lay(known, trial, sight))).collect();
+    let shaken = laid.iter().flatten().any(Laid::shaken);
     let asking: Vec<Asking> =
         laid.iter().zip(sights).map(|(laid, sight)| laid.as_ref().map_or_else(Vec::new, |laid| asks(laid, sight))).collect();
-    laid.into_iter().zip(&asking).map(|(laid, own)| Some(laid?.weigh(&numbers(own, &asking)))).collect()
+    laid.into_iter().zip(&asking).map(|(laid, own)| Some(laid?.weigh(&numbers(own, &asking), shaken))).collect()
 }
 
 fn asks(laid: &Laid<'_>, sight: &Sight<'_>) -> Asking {

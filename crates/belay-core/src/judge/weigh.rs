@@ -31,6 +31,8 @@ pub(super) struct Weighed<'c> {
     pub(super) alpha: f64,
     /// Looks that the past can calibrate, of those the trial has.
     pub(super) looks: (usize, usize),
+    /// Whether something struck all hosts, in this signal or another.
+    pub(super) shaken: bool,
 }
 
 /// What is compared, in steps.
@@ -87,16 +89,26 @@ impl<'c> Laid<'c> {
         self.terms(&[]).believed_among(self.contrast, &self.view)
     }
 
+    /// Whether something struck all hosts: the mean of the treated moved further than placebo changes do, and what the peers did leaves
+    /// nothing of it.
+    pub(super) fn shaken(&self) -> bool {
+        let Some(reference) = self.contrast.group().reference.as_ref() else { return false };
+        let bar = reference.threshold(self.alpha / 2.0);
+        let beyond = |deviation: &[f64]| deviation.iter().any(|z| *z > bar);
+        let group = &self.view.group;
+        !self.layout.peers.is_empty() && beyond(&group.uncapped) && !beyond(&group.deviation)
+    }
+
     /// The step of the first look.
     pub(super) fn origin(&self) -> usize {
         self.contrast.origin()
     }
 
-    /// Weighs it; `together`: at each look, of how many signals the bets are believed together.
-    pub(super) fn weigh(self, together: &[usize]) -> Weighed<'c> {
+    /// Weighs it; `together`: at each look, of how many signals the bets are believed together; `shaken`: in any signal.
+    pub(super) fn weigh(self, together: &[usize], shaken: bool) -> Weighed<'c> {
         let alarms = Alarms::of(self.contrast, &self.view, &self.layout.peers, self.terms(together));
         let Self { contrast, layout, view, alpha, .. } = self;
-        Weighed { contrast, view, alarms, peers: layout.peers.len(), hosts: layout.hosts, alpha, looks: layout.looks }
+        Weighed { contrast, view, alarms, peers: layout.peers.len(), hosts: layout.hosts, alpha, looks: layout.looks, shaken }
     }
 }
 

@@ -15,30 +15,37 @@ use super::super::weigh::Weighed;
 use super::measure::{basis, effect_words, numbers};
 use crate::model::verdict::{Check, Finding, Says};
 
+/// The tail value of the windows that supports bets where there are no peers: one in five.
+const SUPPORT: f64 = 0.2;
+
 pub(super) fn check(sight: &Sight<'_>, weighed: &Weighed<'_>) -> Option<Finding> {
     let alarm = &weighed.alarms.group;
     let (ln_e, bar) = alarm.ln_e?;
+    // Without peers the hour of the day is the likeliest cause of odd steps: the windows have to be unusual as well.
+    let supported = weighed.peers > 0 || alarm.p.is_some_and(|p| p <= SUPPORT);
     let says = match (alarm.bets, weighed.alarms.led_by) {
-        (Some(_), None) => Says::Harm,
+        (Some(_), None) if supported => Says::Harm,
+        (Some(_), None) => Says::Suspicion,
         // One host that moves the mean is its own finding (`single_host`).
         (Some(_), Some(_)) | (None, _) => Says::Fine,
     };
+    let raised = matches!(says, Says::Harm | Says::Suspicion);
     let mut numbers = numbers(sight, weighed, &weighed.hosts);
     numbers.ln_e = Some(ln_e);
     let name = &sight.signal.name;
     let ten = |ln: f64| format!("10^{:.0}", ln / std::f64::consts::LN_10);
     let text = match says {
-        Says::Harm => format!(
+        Says::Harm | Says::Suspicion => format!(
             "{name}: its steps since the change are not what they were (e-value {}, {} needed); {}, {}",
             ten(ln_e),
             ten(bar),
             effect_words(weighed, &numbers),
             basis(weighed, says)
         ),
-        Says::Fine | Says::Suspicion | Says::CannotTell(_) if alarm.bets.is_some() => {
+        Says::Fine | Says::CannotTell(_) if alarm.bets.is_some() => {
             format!("{name}: the steps of one host are not what they were (e-value of the mean {}), those of the others are", ten(ln_e))
         }
-        Says::Fine | Says::Suspicion | Says::CannotTell(_) => {
+        Says::Fine | Says::CannotTell(_) => {
             format!("{name}: its steps since the change are as usual (e-value {}, {} needed)", ten(ln_e), ten(bar))
         }
     };
@@ -46,11 +53,11 @@ pub(super) fn check(sight: &Sight<'_>, weighed: &Weighed<'_>) -> Option<Finding>
         check: Check::Drift,
         signal: Some(name.clone()),
         says,
-        hosts: if says == Says::Harm { weighed.hosts.clone() } else { Vec::new() },
+        hosts: if raised { weighed.hosts.clone() } else { Vec::new() },
         of: weighed.hosts.len().try_into().unwrap_or(u32::MAX),
         peers_alike: (alarm.alike.0.try_into().unwrap_or(u32::MAX), alarm.alike.1.try_into().unwrap_or(u32::MAX)),
         text,
         numbers,
-        since: alarm.bets.filter(|_| says == Says::Harm).map(|look| sight.time(weighed.contrast.origin() + look)),
+        since: alarm.bets.filter(|_| raised).map(|look| sight.time(weighed.contrast.origin() + look)),
     })
 }

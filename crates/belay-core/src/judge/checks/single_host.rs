@@ -21,9 +21,9 @@ use crate::model::verdict::{Check, Finding, Says};
 const SUPPORT: f64 = 0.05;
 
 /// Whether both measures say that a host is ill: one beyond its budget, the other at least unusual. Where no peer can tell the host's
-/// weather from its illness, both must be beyond it.
-fn ill(alarm: &Alarm, peers: usize) -> bool {
-    if peers == 0 {
+/// weather from its illness, or where something struck all hosts and each moves in its own way, both must be beyond it.
+fn ill(alarm: &Alarm, weighed: &Weighed<'_>) -> bool {
+    if weighed.peers == 0 || weighed.shaken {
         return alarm.bets.is_some() && alarm.windows.is_some();
     }
     let windows_support = alarm.p.is_some_and(|p| p <= SUPPORT);
@@ -33,10 +33,10 @@ fn ill(alarm: &Alarm, peers: usize) -> bool {
 }
 
 pub(super) fn check(sight: &Sight<'_>, weighed: &Weighed<'_>) -> Option<Finding> {
-    let led = |index: usize| weighed.alarms.led_by == Some(index) && ill(&weighed.alarms.group, weighed.peers);
+    let led = |index: usize| weighed.alarms.led_by == Some(index) && ill(&weighed.alarms.group, weighed);
     let alarms = weighed.alarms.hosts.iter().enumerate().filter_map(|(index, alarm)| {
         let alarm = alarm.as_ref()?;
-        let by = if ill(alarm, weighed.peers) { alarm } else { Some(&weighed.alarms.group).filter(|_| led(index))? };
+        let by = if ill(alarm, weighed) { alarm } else { Some(&weighed.alarms.group).filter(|_| led(index))? };
         Some((by, weighed.hosts.get(index)?))
     });
     let ill: Vec<(&Alarm, &HostId)> = alarms.collect();
