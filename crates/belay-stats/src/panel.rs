@@ -11,9 +11,13 @@ use crate::season::seasonal;
 /// Members that enter the regression one by one, at most.
 pub const MEMBERS_MAX: usize = 12;
 
-/// The penalty on the coefficients: enough to make sums of columns solvable, and little enough to leave a twin its weight. What tells a
-/// twin from the mean of all is a small part of the variance; a penalty of 5 took half of it away.
-const LAMBDA: f64 = 0.2;
+/// The least penalty on the coefficients: enough to make sums of columns solvable, and little enough to leave a twin its weight. What
+/// tells a twin from the mean of all is a small part of the variance; a penalty of 5 took half of it away.
+const LAMBDA_MIN: f64 = 0.2;
+/// The largest: a short past is fitted too well by many columns, and what follows then looks worse than it is.
+const LAMBDA_MAX: f64 = 5.0;
+/// A past of so many steps is short.
+const SHORT: f64 = 100.0;
 
 /// Steps with a target value that a regression needs for each of its columns.
 const STEPS_A_COLUMN: usize = 4;
@@ -157,6 +161,12 @@ pub struct Predictor {
     length: usize,
 }
 
+/// The penalty for a past of so many steps.
+fn penalty(steps: usize) -> f64 {
+    let short = SHORT / steps.max(1) as f64;
+    (LAMBDA_MAX * short * short).clamp(LAMBDA_MIN, LAMBDA_MAX)
+}
+
 impl Predictor {
     /// Fits on the past of `target`; `None` if it has too few values.
     #[must_use]
@@ -185,7 +195,7 @@ impl Predictor {
         if y.len() < STEPS_A_COLUMN * columns.max(3) {
             return None;
         }
-        predictor.coefficients = Ridge { lambda: LAMBDA, intercept: true, solves: 3 }.fit(&x, &y, columns)?;
+        predictor.coefficients = Ridge { lambda: penalty(y.len()), intercept: true, solves: 3 }.fit(&x, &y, columns)?;
         Some(predictor)
     }
 

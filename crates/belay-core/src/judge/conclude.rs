@@ -8,10 +8,21 @@ use crate::model::signal::SignalKind;
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Finding, Gap, Lack, Look, Outcome, Says, Standing};
 
-pub(super) fn conclude(trial: &Trial, at: Timestamp, sights: &[Sight<'_>], mut findings: Vec<Finding>, lacks: Vec<Lack>) -> Look {
+/// `assured`: harm above the margin is excluded in every must-have signal, at any look.
+pub(super) fn conclude(
+    trial: &Trial,
+    at: Timestamp,
+    sights: &[Sight<'_>],
+    mut findings: Vec<Finding>,
+    lacks: Vec<Lack>,
+    assured: bool,
+) -> Look {
     findings.sort_by_key(|finding| (rank(finding.says), finding.check));
     let blame = blame(trial, &mut findings);
-    let standing = standing(trial, at, sights, &findings, &lacks, blame);
+    let standing = match standing(trial, at, sights, &findings, &lacks, blame) {
+        Standing::OnTrial if assured && early(trial, at, sights, &findings, &lacks) => Standing::Final(Outcome::Accepted),
+        standing => standing,
+    };
     Look { at, standing, findings, lacks }
 }
 
@@ -42,6 +53,18 @@ fn standing(trial: &Trial, at: Timestamp, sights: &[Sight<'_>], findings: &[Find
         return Standing::Final(outcome);
     }
     if says(Says::Suspicion) { Standing::Suspect } else { Standing::OnTrial }
+}
+
+/// Steps since its grace that each host must have shown before a trial may end early.
+const EARLY_MIN: usize = 6;
+
+/// Whether a trial may end accepted before its horizon: it has lasted its bake, nothing at all stands against it, nothing that is wanted is
+/// missing, and of every signal that must be there each value since the grace was seen, on every host, and enough of them.
+fn early(trial: &Trial, at: Timestamp, sights: &[Sight<'_>], findings: &[Finding], lacks: &[Lack]) -> bool {
+    let whole =
+        |sight: &Sight<'_>| sight.treated.iter().all(|row| row.settled().len() >= EARLY_MIN && row.settled().iter().all(Option::is_some));
+    let must_have = sights.iter().filter(|sight| sight.signal.must_have);
+    lacks.is_empty() && must_have.into_iter().all(whole) && gap(trial, at, sights, findings, lacks).is_none()
 }
 
 /// Why a trial that is over cannot end accepted; `None` when nothing stands against it.

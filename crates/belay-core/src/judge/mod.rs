@@ -2,8 +2,8 @@
 //! same input. What it knows of the world is in its arguments.
 //!
 //! Hard checks first; then comparisons with the own past and the peers, calibrated on the past so that looking after every sample is
-//! paid for; then acceptance, only at the horizon, when everything that must be seen was seen and harm is excluded. *Missing data is
-//! never fine.*
+//! paid for; then acceptance, when everything that must be seen was seen and harm is excluded: at the horizon, or between bake and
+//! horizon where it is excluded at any look. *Missing data is never fine.*
 
 mod agree;
 mod blame;
@@ -72,13 +72,17 @@ fn look_at(trial: &Trial, evidence: &Evidence, calibrated: &mut BTreeMap<SignalN
     let mut findings: Vec<Finding> = Vec::new();
     findings.extend(checks::runs(trial));
     let weighed = together::weigh(trial, &sights, calibrated);
+    let assured = |(sight, weighed): (&Sight<'_>, &Option<weigh::Weighed<'_>>)| {
+        !sight.signal.must_have || weighed.as_ref().is_some_and(|weighed| checks::level::assured(sight, weighed))
+    };
+    let assured = sights.iter().zip(&weighed).all(assured);
     for (sight, weighed) in sights.iter().zip(&weighed) {
         findings.extend(checks::signals(trial, sight, weighed.as_ref(), evidence.at >= trial.ends));
     }
     agree::agree(&mut findings, trial.treated.len());
     findings.iter_mut().for_each(|finding| say_caution(trial, finding));
     let lacks = sights.iter().flat_map(|sight| checks::lacks(trial, sight, evidence.at)).collect();
-    conclude::conclude(trial, evidence.at, &sights, findings, lacks)
+    conclude::conclude(trial, evidence.at, &sights, findings, lacks, assured)
 }
 
 /// Whether a check compares a signal with its own past and the peers: its thresholds can be wider.

@@ -88,10 +88,22 @@ fn first_news(trial: &Trial, value: impl Fn(&str, i64) -> Option<f64> + Copy) ->
 }
 
 #[test]
-fn a_steady_flow_is_accepted_at_the_horizon_and_not_before() {
-    let trial = trial(5, 6);
-    let news = first_news(&trial, |name, step| Some(steady(name, step)));
-    assert_eq!(news, (HORIZON, Standing::Final(Outcome::Accepted)));
+fn a_steady_flow_is_accepted_once_harm_is_excluded_on_every_host_and_by_peers() {
+    let first = |peers, bake, value: fn(&str, i64) -> Option<f64>| {
+        let trial = Trial { accept_from: at(bake), ..trial(5, peers) };
+        first_news(&trial, value)
+    };
+    let calm = |name: &str, step: i64| Some(steady(name, step));
+    let accepted = Standing::Final(Outcome::Accepted);
+    // The last host changes at step 4 and is past its grace at 6; each must have shown six steps.
+    assert_eq!(first(6, 5, calm), (12, accepted));
+    assert_eq!(first(6, 20, calm), (20, accepted), "never before the bake is over");
+    assert_eq!(first(0, 5, calm), (HORIZON, accepted), "without peers at the horizon");
+    let gap = |name: &str, step: i64| Some(steady(name, step)).filter(|_| name != "t3" || step != 9);
+    assert_eq!(first(6, 5, gap), (HORIZON, accepted), "a value that was not seen is waited for");
+    let less = |name: &str, step: i64| Some(steady(name, step) * if name.starts_with('t') && step >= 0 { 0.93 } else { 1.0 });
+    let news = first(6, 5, less);
+    assert!(news.1 != accepted || news.0 == HORIZON, "near the margin it is not certain yet: {news:?}");
 }
 
 #[test]
@@ -220,7 +232,7 @@ fn a_restart_within_the_grace_is_expected() {
         let onset: i64 = name.strip_prefix('t').map_or(i64::MAX, |n| n.parse().unwrap());
         Some(if step >= onset && step < onset + 2 { 0.0 } else { steady(name, step) })
     };
-    assert_eq!(first_news(&trial, value), (HORIZON, Standing::Final(Outcome::Accepted)));
+    assert_eq!(first_news(&trial, value), (12, Standing::Final(Outcome::Accepted)));
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //!
 //! **How**: see `belay-stats`, `placebo` and `alarm`. Beyond the threshold and not shared by the peers it is a suspicion: the wave is
 //! held. It is harm when a look six steps later is beyond it as well, or a second host, or another signal (`judge/agree.rs`).
-//! At the end of a trial, harm above the margin must be excluded: max(10 % of the level, 3 SD of what a step usually deviates).
+//! At the end of a trial, or before it where that is certain at any look, harm above the margin must be excluded: max(10 % of the level, 3 SD of what a step usually deviates).
 //!
 //! **When it cannot tell**: too short a past for placebo changes; at the end, an interval that still holds harm above the margin.
 //!
@@ -52,12 +52,23 @@ pub(super) fn check(sight: &Sight<'_>, weighed: &Weighed<'_>, over: bool) -> Opt
 
 /// Whether harm above the margin is excluded, once there is something to measure.
 fn unharmed(sight: &Sight<'_>, weighed: &Weighed<'_>) -> bool {
-    let Some(Effect { shift, spread }) = effect(weighed) else { return true };
+    effect(weighed).is_none_or(|effect| excluded(sight, weighed, &effect, EXCLUDED))
+}
+
+/// Whether harm above the margin is excluded already, though there are looks to come: with peers, and by as much as placebo changes of the
+/// own past reach at any look, so that looking early is paid for.
+pub(in crate::judge) fn assured(sight: &Sight<'_>, weighed: &Weighed<'_>) -> bool {
+    let Some(reference) = weighed.contrast.group().reference.as_ref().filter(|_| weighed.peers > 0) else { return false };
+    effect(weighed).is_some_and(|effect| excluded(sight, weighed, &effect, reference.threshold(weighed.alpha)))
+}
+
+/// Whether an effect so many spreads larger would still be below the margin.
+fn excluded(sight: &Sight<'_>, weighed: &Weighed<'_>, Effect { shift, spread }: &Effect, spreads: f64) -> bool {
     let track = weighed.contrast.group();
     // A series that never moved deviates by nothing: then the smallest noise that is believed makes the margin.
     let sd = track.noise.max(track.innovation().unwrap_or(0.0)).max(track.floor());
     let margin = (MARGIN_SD * sd).max(weighed.contrast.relative(MARGIN_PART));
-    side(direction(sight.signal.harm), shift) + EXCLUDED * spread <= margin
+    side(direction(sight.signal.harm), *shift) + spreads * spread <= margin
 }
 
 fn finding(sight: &Sight<'_>, weighed: &Weighed<'_>, says: Says, alone: Vec<HostId>) -> Finding {

@@ -11,7 +11,7 @@ mod failure_rate;
 mod flow_share;
 pub(super) mod flow_stopped;
 mod frozen;
-mod level;
+pub(super) mod level;
 mod measure;
 mod presence;
 pub(super) mod quorum;
