@@ -10,7 +10,7 @@
 //! methods for comparative case studies", 2010). Bets count only where the windows at that look lean the same way, by at least what
 //! half of all placebo changes reach: the two must not contradict each other.
 
-use crate::contrast::{Contrast, View};
+use crate::contrast::Contrast;
 use crate::track::{Shown, Track};
 
 /// Looks back over which a peer may have shown the same.
@@ -47,7 +47,8 @@ pub struct Alarm {
     pub largest: Option<(f64, f64)>,
     /// How often a placebo change is at least as large.
     pub p: Option<f64>,
-    /// The largest evidence of the bets and its threshold, natural logarithms.
+    /// The largest evidence of the bets and its threshold, natural logarithms; of a single host that is far below it what the threshold
+    /// is at least.
     pub ln_e: Option<(f64, f64)>,
 }
 
@@ -85,9 +86,10 @@ impl Terms<'_> {
     /// At each look, the smallest number of signals among which the bets on the mean of this one would be believed; none where no number
     /// is enough.
     #[must_use]
-    pub fn believed_among(&self, contrast: &Contrast, view: &View) -> Vec<Option<usize>> {
+    pub fn believed_among(&self, contrast: &Contrast) -> Vec<Option<usize>> {
+        let view = contrast.view();
         let share = self.share(view.hosts.len() > 1);
-        let bar = Bar { track: contrast.group(), shown: &view.group, alpha: share, terms: *self, group: true, late: (0, 0) };
+        let bar = Bar { track: contrast.group(), shown: view.group, alpha: share, terms: *self, group: true, late: (0, 0) };
         let enough = |look: usize, k: usize| bar.bets_threshold(k).is_some_and(|threshold| bar.bet(look, threshold));
         // More signals lower the price: if all together are not enough, no number is.
         let least = |look: usize| if enough(look, self.signals) { (1..=self.signals).find(|k| enough(look, *k)) } else { None };
@@ -108,30 +110,42 @@ struct Bar<'a> {
 }
 
 impl Alarms {
-    /// Weighs a view. The peers are judged only if anything crossed.
+    /// Weighs what a contrast shows. The peers are judged only if anything crossed.
     #[must_use]
-    pub fn of(contrast: &mut Contrast, view: &View, peers: &[Vec<f64>], terms: Terms<'_>) -> Alarms {
+    pub fn of(contrast: &mut Contrast, terms: Terms<'_>) -> Alarms {
+        let crossed = Bars::of(contrast, terms).all().any(Bar::crosses);
+        // Peers are judged before bars are made again: to judge them follows their series.
+        let jury: Vec<Vec<f64>> = if crossed { contrast.jury().into_iter().map(<[f64]>::to_vec).collect() } else { Vec::new() };
+        let bars = Bars::of(contrast, terms);
+        let hosts = bars.hosts.iter().map(|bar| bar.as_ref().map(|bar| bar.weigh(&jury))).collect();
+        let rest = contrast.view().rest;
+        let led_by = rest.filter(|(_, rest)| !holds(contrast.group(), rest)).map(|(most, _)| most);
+        Alarms { group: bars.group.weigh(&jury), hosts, led_by }
+    }
+}
+
+/// What the streams of a contrast are held against.
+struct Bars<'a> {
+    group: Bar<'a>,
+    hosts: Vec<Option<Bar<'a>>>,
+}
+
+impl<'a> Bars<'a> {
+    fn of(contrast: &'a Contrast, terms: Terms<'a>) -> Self {
+        let view = contrast.view();
         let share = terms.share(view.hosts.len() > 1);
         let single = share / view.hosts.len().max(1) as f64;
-        let anything = {
-            let group = Bar { track: contrast.group(), shown: &view.group, alpha: share, terms, group: true, late: (0, 0) };
-            let crossed = |(i, shown): (usize, &Option<Shown>)| {
-                let bar = shown.as_ref().zip(contrast.host(i));
-                bar.is_some_and(|(shown, track)| Bar { track, shown, alpha: single, terms, group: false, late: (0, 0) }.crosses())
-            };
-            group.crosses() || view.hosts.iter().enumerate().any(crossed)
-        };
-        let jury = if anything { contrast.jury(peers) } else { Vec::new() };
         let last = (0..view.hosts.len()).filter_map(|i| contrast.late(i)).max().unwrap_or(0);
-        let group = Bar { track: contrast.group(), shown: &view.group, alpha: share, terms, group: true, late: (0, last) }.weigh(&jury);
-        let host = |(i, shown): (usize, &Option<Shown>)| {
-            let (shown, track) = (shown.as_ref()?, contrast.host(i)?);
-            let late = contrast.late(i)?;
-            Some(Bar { track, shown, alpha: single, terms, group: false, late: (late, late) }.weigh(&jury))
+        let host = |(i, shown): (usize, &Option<&'a Shown>)| {
+            let (shown, track, late) = ((*shown)?, contrast.host(i)?, contrast.late(i)?);
+            Some(Bar { track, shown, alpha: single, terms, group: false, late: (late, late) })
         };
         let hosts = view.hosts.iter().enumerate().map(host).collect();
-        let led_by = view.rest.as_ref().filter(|(_, rest)| !holds(contrast.group(), rest)).map(|(most, _)| *most);
-        Alarms { group, hosts, led_by }
+        Self { group: Bar { track: contrast.group(), shown: view.group, alpha: share, terms, group: true, late: (0, last) }, hosts }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Bar<'a>> {
+        self.hosts.iter().flatten().chain([&self.group])
     }
 }
 
@@ -154,9 +168,14 @@ impl Bar<'_> {
         self.track.reference.as_ref().map(|reference| self.terms.caution * reference.threshold(self.alpha / PLAIN))
     }
 
-    /// The threshold of the bets where those of `k` signals are believed together.
+    /// The threshold of the bets where those of `k` signals are believed together. Of a single host whose evidence has not even reached
+    /// what the threshold is at least, that is enough to know.
     fn bets_threshold(&self, k: usize) -> Option<f64> {
         let k = k.max(1) as f64;
+        let least = self.terms.caution * self.track.evidence_at_least(self.alpha * k)?;
+        if !self.group && self.shown.ln_e.iter().all(|e| *e <= least) {
+            return Some(least);
+        }
         self.track.evidence_threshold(self.alpha * k, self.terms.signals as f64 / k).map(|bar| self.terms.caution * bar)
     }
 
@@ -167,12 +186,17 @@ impl Bar<'_> {
 
     fn crosses(&self) -> bool {
         let windows = self.threshold().is_some_and(|bar| self.shown.deviation.iter().any(|z| *z > bar));
-        windows || (0..self.shown.ln_e.len()).any(|look| self.bets_threshold(self.together(look)).is_some_and(|bar| self.bet(look, bar)))
+        let bets = |look: usize| self.bets_threshold(self.together(look)).is_some_and(|bar| self.bet(look, bar));
+        windows || (0..self.shown.ln_e.len()).filter(|look| self.leans(*look)).any(bets)
     }
 
     fn bet(&self, look: usize, bar: f64) -> bool {
-        let leans = self.track.reference.as_ref().is_some_and(|r| self.shown.deviation[look] >= r.quantiles[0]);
-        leans && self.shown.ln_e[look] > bar
+        self.leans(look) && self.shown.ln_e[look] > bar
+    }
+
+    /// Whether the windows lean the way of harm at a look.
+    fn leans(&self, look: usize) -> bool {
+        self.track.reference.as_ref().is_some_and(|r| self.shown.deviation[look] >= r.quantiles[0])
     }
 
     fn weigh(&self, jury: &[Vec<f64>]) -> Alarm {

@@ -2,12 +2,15 @@
 //!
 //! Each treated series has its own moment. Its residual against the peers is taken in calendar time, because seasons and common shocks
 //! live there; residuals are averaged in time since the moment. With one common moment that is the plain mean.
+//!
+//! What was followed once is kept: a look at one more step costs that step. Where values that were seen before differ now, what rests on
+//! them is followed anew, so that a contrast shows the same however often it was looked at.
 
-use crate::panel::{Calendar, Panel, Predictor};
+use crate::panel::{Calendar, Design, Panel, Predictor};
 use crate::placebo::Shape;
-use crate::robust::median;
+use crate::robust::middle_in_place;
 use crate::share::Direction;
-use crate::track::{Asked, Betting, Rivals, Run, Shown, Track};
+use crate::track::{Asked, Betting, Shown, Step, Stream, Track};
 use crate::transform::Scale;
 
 /// Peers that are judged as if they were treated, at most.
@@ -51,10 +54,21 @@ struct Subject {
     onset: usize,
     predictor: Predictor,
     past: Vec<f64>,
+    /// Where its residuals were before its moment, and its usual value in its own unit.
+    home: (f64, f64),
     /// Its own level before its moment, and that of each peer then.
     levels: (f64, Vec<f64>),
     track: Option<Track>,
-    run: Run,
+    moved: Moved,
+    stream: Stream,
+}
+
+/// A peer judged as if it were treated, by the others.
+#[derive(Debug, Clone)]
+struct Juror {
+    subject: Subject,
+    member: usize,
+    others: Panel,
 }
 
 /// A contrast, calibrated on the past: made once, looked at as often as values arrive.
@@ -67,20 +81,26 @@ pub struct Contrast {
     /// The step of the earliest moment: time since the moment is counted from here.
     origin: usize,
     group: Track,
-    /// How far the bets on the mean have run, and those on the mean without the one that moved most.
-    runs: (Run, Run),
-    jury: Vec<Option<Subject>>,
+    /// The values since the origin that were seen, treated series first.
+    seen: Vec<Vec<f64>>,
+    /// The peers since the origin.
+    panel: Panel,
+    mean: Stream,
+    /// For each treated series the mean of the others, as far as it was asked for, and which one was asked for last.
+    rests: Vec<Stream>,
+    most: Option<usize>,
+    jury: Option<Vec<Juror>>,
 }
 
 /// What a contrast shows at the last look.
 #[derive(Debug, Clone, PartialEq)]
-pub struct View {
+pub struct View<'c> {
     /// The mean of the treated.
-    pub group: Shown,
+    pub group: &'c Shown,
     /// Each treated series by itself; none where its past is too short, or where there is only one.
-    pub hosts: Vec<Option<Shown>>,
+    pub hosts: Vec<Option<&'c Shown>>,
     /// With several: which one moved most, and the mean of the others.
-    pub rest: Option<(usize, Shown)>,
+    pub rest: Option<(usize, &'c Shown)>,
 }
 
 impl Contrast {
@@ -88,17 +108,17 @@ impl Contrast {
     /// a shift takes them; both are means over the treated.
     #[must_use]
     pub fn in_units(&self, shift: f64) -> (f64, f64) {
-        let there: Vec<&Subject> = self.subjects.iter().flatten().collect();
-        let level = |s: &Subject| s.scale.inverse(s.centre);
-        let n = there.len().max(1) as f64;
-        (there.iter().map(|s| level(s)).sum::<f64>() / n, there.iter().map(|s| s.scale.shifted(level(s), shift)).sum::<f64>() / n)
+        let there = || self.subjects.iter().flatten();
+        let n = there().count().max(1) as f64;
+        let shifted = there().map(|s| s.scale.shifted(s.home.1, shift)).sum::<f64>();
+        (there().map(|s| s.home.1).sum::<f64>() / n, shifted / n)
     }
 
     /// By how much the mean of the treated moves on the common scale when every value moves by this part of its level.
     #[must_use]
     pub fn relative(&self, part: f64) -> f64 {
         let moved = |s: &Subject| {
-            let level = s.scale.inverse(s.centre);
+            let level = s.home.1;
             s.scale.of(level + part * level.abs()) - s.scale.of(level)
         };
         let there: Vec<f64> = self.subjects.iter().flatten().map(moved).collect();
@@ -109,25 +129,39 @@ impl Contrast {
     #[must_use]
     pub fn prepare(question: Question, treated: &[Treated], peers: &[Vec<f64>]) -> Option<Contrast> {
         let origin = treated.iter().map(|t| t.onset).min()?;
+        let last = treated.iter().map(|t| t.onset.min(t.values.len())).max()?;
         let scales: Vec<(Scale, f64)> = peers.iter().map(|values| scale(question.nature, &values[..origin.min(values.len())])).collect();
-        let panel = Panel::of(peers.iter().zip(&scales).map(|(values, s)| transformed(values, *s)).collect());
-        let subjects: Vec<Option<Subject>> = treated
+        let past = |values: &Vec<f64>, s: &(Scale, f64)| transformed(&values[..last.min(values.len())], *s);
+        let panel = Panel::of(peers.iter().zip(&scales).map(|(values, s)| past(values, s)).collect());
+        let design = Design::of(&panel, question.season, origin.min(last), last);
+        let mut subjects: Vec<Option<Subject>> = treated
             .iter()
             .map(|t| {
                 let onset = t.onset.min(t.values.len());
                 let own = scale(question.nature, &t.values[..onset]);
-                Subject::fit(question, &transformed(&t.values[..onset], own), own, onset, &panel)
+                Subject::fit(question, &transformed(&t.values[..onset], own), own, onset, (&panel, &design))
             })
             .collect();
         let past = mean(&subjects.iter().flatten().map(|s| s.aligned_past(origin)).collect::<Vec<_>>(), origin)?;
         let floor = scales.first().map_or_else(|| subjects.iter().flatten().next().map_or(0.02, |s| s.scale.floor()), |s| s.0.floor());
         let group = Track::calibrate(past, question.season.unwrap_or(0), question.asked(floor), Betting::Yes);
-        let mut contrast =
-            Contrast { question, subjects, peers: scales, panel_past: panel, origin, group, runs: Default::default(), jury: Vec::new() };
-        if contrast.subjects.len() > 1 {
-            contrast.subjects.iter_mut().flatten().for_each(|subject| subject.calibrate(question, Betting::Yes));
+        if subjects.len() > 1 {
+            subjects.iter_mut().flatten().for_each(|subject| subject.calibrate(question, Betting::Yes));
         }
-        Some(contrast)
+        Some(Contrast {
+            question,
+            seen: vec![Vec::new(); treated.len() + peers.len()],
+            panel: Panel::empty(peers.len()),
+            mean: Stream::default(),
+            rests: vec![Stream::default(); subjects.len()],
+            most: None,
+            subjects,
+            peers: scales,
+            panel_past: panel,
+            origin,
+            group,
+            jury: None,
+        })
     }
 
     /// The mean of the treated, calibrated.
@@ -154,79 +188,124 @@ impl Contrast {
         self.origin
     }
 
-    /// What the values up to now show; all series reach to the same step.
-    #[must_use]
-    pub fn look(&mut self, treated: &[Treated], peers: &[Vec<f64>]) -> View {
-        let panel = self.panel(peers);
-        let origin = self.origin;
-        let alone = self.subjects.len() == 1;
-        let looks = treated.iter().map(|t| t.values.len()).max().unwrap_or(origin).saturating_sub(origin).min(self.question.shape.horizon);
-        let mut all: Vec<(usize, Moved)> = Vec::new();
-        let mut hosts = Vec::new();
-        for (index, (subject, t)) in self.subjects.iter_mut().zip(treated).enumerate() {
-            let Some(subject) = subject else {
-                hosts.push(None);
-                continue;
-            };
-            let own = subject.own(&t.values, origin);
-            let moved = subject.since(&own, &panel, subject.onset - origin, looks);
-            hosts.push(if alone { None } else { subject.shown(&moved, self.question.shape) });
-            all.push((index, moved));
-        }
-        let everyone: Vec<&Moved> = all.iter().map(|(_, moved)| moved).collect();
-        let group = Moved::mean_of(&everyone, everyone.len(), looks).shown(&self.group, &mut self.runs.0, self.question.shape);
-        let most = all.iter().max_by(|a, b| self.distance(a).total_cmp(&self.distance(b))).map(|(index, _)| *index);
-        let rest = most.filter(|_| everyone.len() > 1).map(|most| {
-            let others: Vec<&Moved> = all.iter().filter(|(index, _)| *index != most).map(|(_, moved)| moved).collect();
-            (most, Moved::mean_of(&others, everyone.len(), looks).shown(&self.group, &mut self.runs.1, self.question.shape))
-        });
-        View { group, hosts, rest }
+    /// Takes in the values up to now; all series reach to the same step.
+    pub fn look(&mut self, treated: &[Treated], peers: &[Vec<f64>]) {
+        let since = |values: &'_ Vec<f64>| values[self.origin.min(values.len())..].to_vec();
+        let all: Vec<Vec<f64>> = treated.iter().map(|t| &t.values).chain(peers).map(since).collect();
+        self.look_since(&all);
     }
 
-    /// How far a treated series moved from its level before, on average over the steps that count.
-    fn distance(&self, (index, moved): &(usize, Moved)) -> f64 {
-        let level = self.subjects[*index].as_ref().map_or(0.0, |s| self.question.shape.level(&s.past, s.past.len()));
-        let there = || moved.residuals.iter().skip(self.question.shape.grace).filter(|e| e.is_finite()).map(|e| (e - level).abs());
-        there().sum::<f64>() / there().count().max(1) as f64
+    /// As [`Contrast::look`], given the values since the origin alone: those of the treated series, then those of the peers.
+    pub fn look_since(&mut self, all: &[Vec<f64>]) {
+        let steps = all.iter().map(Vec::len).max().unwrap_or(0);
+        let seen = self.seen.iter().map(Vec::len).max().unwrap_or(0);
+        let same = |(a, b): (&Vec<f64>, &Vec<f64>)| a.iter().zip(b).take_while(|(a, b)| a.to_bits() == b.to_bits()).count();
+        let known = self.seen.iter().zip(all).map(same).min().unwrap_or(0);
+        if known < seen {
+            self.forget(known);
+        }
+        for step in known..steps {
+            self.take(step, all);
+        }
+        self.add_up(steps);
+    }
+
+    /// Forgets everything that rests on steps from this one on, counted from the origin.
+    fn forget(&mut self, steps: usize) {
+        self.seen.iter_mut().for_each(|values| values.truncate(steps));
+        self.panel.truncate(steps);
+        self.subjects.iter_mut().flatten().for_each(|subject| subject.truncate(steps.saturating_sub(subject.onset - self.origin)));
+        for juror in self.jury.iter_mut().flatten() {
+            juror.others.truncate(steps);
+            juror.subject.truncate(steps);
+        }
+        self.unsure_from(steps);
+    }
+
+    /// What is added up over treated series is final up to the step that the last of them has reached.
+    fn unsure_from(&mut self, step: usize) {
+        let final_ones = self.subjects.iter().flatten().map(|s| (step + self.origin).saturating_sub(s.onset)).min().unwrap_or(0);
+        self.rests.iter_mut().chain([&mut self.mean]).for_each(|stream| stream.truncate(final_ones));
+    }
+
+    /// Follows each treated series by one step.
+    fn take(&mut self, step: usize, all: &[Vec<f64>]) {
+        let value = |row: usize| all[row].get(step).copied().unwrap_or(f64::NAN);
+        self.seen.iter_mut().enumerate().for_each(|(row, seen)| seen.push(value(row)));
+        self.unsure_from(step);
+        let treated = self.subjects.len();
+        self.panel.push(self.peers.iter().enumerate().map(|(i, (scale, centre))| scale.of(value(treated + i)) - centre));
+        for (row, subject) in self.subjects.iter_mut().enumerate() {
+            let Some(subject) = subject else { continue };
+            if let Some(look) = (self.origin + step).checked_sub(subject.onset).filter(|look| *look < self.question.shape.horizon) {
+                let own = subject.scale.of(value(row)) - subject.centre;
+                subject.take(own, &self.panel, step, self.origin, look);
+            }
+        }
+    }
+
+    /// Follows the mean of the treated, and that of all but the one that moved most, to the last step.
+    fn add_up(&mut self, steps: usize) {
+        let looks = steps.min(self.question.shape.horizon);
+        let there = self.subjects.iter().enumerate().filter_map(|(i, subject)| Some((i, subject.as_ref()?)));
+        let everyone: Vec<(usize, &Moved)> = there.clone().map(|(i, subject)| (i, &subject.moved)).collect();
+        let mut sum = Sum { whole: everyone.len(), peers: self.peers.len(), differences: Vec::with_capacity(self.peers.len()) };
+        for look in self.mean.len()..looks {
+            self.group.follow(&mut self.mean, &sum.step(&everyone, look));
+        }
+        self.most = None;
+        if everyone.len() < 2 {
+            return;
+        }
+        let far: Vec<(usize, f64)> = there.map(|(i, subject)| (i, subject.distance(self.question.shape))).collect();
+        self.most = far.iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(i, _)| *i);
+        if let Some(most) = self.most {
+            let others: Vec<(usize, &Moved)> = everyone.iter().copied().filter(|(i, _)| *i != most).collect();
+            let rest = &mut self.rests[most];
+            for look in rest.len()..looks {
+                self.group.follow(rest, &sum.step(&others, look));
+            }
+        }
+    }
+
+    /// What the values taken in so far show.
+    #[must_use]
+    pub fn view(&self) -> View<'_> {
+        View {
+            group: self.mean.shown(),
+            hosts: self.subjects.iter().map(|subject| subject.as_ref().and_then(Subject::shown)).collect(),
+            rest: self.most.map(|most| (most, self.rests[most].shown())),
+        }
     }
 
     /// How many peers would look like that: each peer judged as if it were treated. Deviations at each look since the origin.
     #[must_use]
-    pub fn jury(&mut self, peers: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    pub fn jury(&mut self) -> Vec<&[f64]> {
         if self.peers.len() < 2 {
             return Vec::new();
         }
-        if self.jury.is_empty() {
-            for member in 0..self.peers.len().min(JURY_MAX) {
-                let others = self.panel_past.without(member);
-                let row = &self.panel_past.member(member)[..self.origin];
-                let mut subject = Subject::fit(self.question, row, self.peers[member], self.origin, &others);
-                if let Some(subject) = &mut subject {
-                    subject.calibrate(self.question, Betting::No);
-                }
-                self.jury.push(subject);
+        let mut jury = self.jury.take().unwrap_or_else(|| self.called());
+        let looks = self.seen.iter().map(Vec::len).max().unwrap_or(0).min(self.question.shape.horizon);
+        for juror in &mut jury {
+            for step in juror.subject.moved.len()..looks {
+                let value = |member: usize| self.panel.member(member)[step];
+                juror.others.push((0..self.peers.len()).filter(|other| *other != juror.member).map(value));
+                juror.subject.take(value(juror.member), &juror.others, step, self.origin, step);
             }
         }
-        let panel = self.panel(peers);
-        let (origin, horizon) = (self.origin, self.question.shape.horizon);
-        let steps = peers.first().map_or(0, Vec::len);
-        let looks = steps.saturating_sub(origin).min(horizon);
-        let mut all = Vec::new();
-        for (member, subject) in self.jury.iter_mut().enumerate() {
-            let Some(subject) = subject else { continue };
-            let others = panel.without(member);
-            let moved = subject.since(panel.member(member), &others, 0, looks);
-            if let Some(shown) = subject.shown(&moved, self.question.shape) {
-                all.push(shown.deviation);
-            }
-        }
-        all
+        self.jury.insert(jury).iter().map(|juror| &juror.subject.stream.shown().deviation[..]).collect()
     }
 
-    /// The panel since the origin.
-    fn panel(&self, peers: &[Vec<f64>]) -> Panel {
-        let since = |(values, s): (&Vec<f64>, &(Scale, f64))| transformed(&values[self.origin.min(values.len())..], *s);
-        Panel::of(peers.iter().zip(&self.peers).map(since).collect())
+    fn called(&self) -> Vec<Juror> {
+        let juror = |member: usize| {
+            let others = self.panel_past.without(member);
+            let design = Design::of(&others, self.question.season, self.origin, self.origin);
+            let row = &self.panel_past.member(member)[..self.origin];
+            let mut subject = Subject::fit(self.question, row, self.peers[member], self.origin, (&others, &design))?;
+            subject.calibrate(self.question, Betting::No);
+            Some(Juror { subject, member, others: Panel::empty(others.len()) })
+        };
+        (0..self.peers.len().min(JURY_MAX)).filter_map(juror).collect()
     }
 }
 
@@ -238,13 +317,20 @@ impl Question {
 }
 
 impl Subject {
-    fn fit(question: Question, past: &[f64], (scale, centre): (Scale, f64), onset: usize, panel: &Panel) -> Option<Subject> {
+    fn fit(
+        question: Question,
+        past: &[f64],
+        (scale, centre): (Scale, f64),
+        onset: usize,
+        (panel, design): (&Panel, &Design),
+    ) -> Option<Subject> {
         let calendar = Calendar { season: question.season, until: onset };
-        let predictor = Predictor::fit(past, panel, calendar)?;
-        let residuals = predictor.residuals(past, panel, 0);
+        let (predictor, residuals) = Predictor::fit(past, panel, design, calendar)?;
         let level = |series: &[f64]| question.shape.level(series, onset.min(series.len()));
         let levels = (level(past), (0..panel.len()).map(|j| level(panel.member(j))).collect());
-        Some(Subject { scale, centre, onset, predictor, past: residuals, levels, track: None, run: Run::default() })
+        let (moved, stream) = (Moved::default(), Stream::default());
+        let home = (question.shape.level(&residuals, residuals.len()), scale.inverse(centre));
+        Some(Subject { scale, centre, onset, predictor, past: residuals, home, levels, track: None, moved, stream })
     }
 
     fn calibrate(&mut self, question: Question, betting: Betting) {
@@ -252,61 +338,89 @@ impl Subject {
         self.track = Some(Track::calibrate(self.past.clone(), from, question.asked(self.scale.floor()), betting));
     }
 
+    /// What it shows by itself, where it is judged by itself.
+    fn shown(&self) -> Option<&Shown> {
+        self.track.as_ref().map(|_| self.stream.shown())
+    }
+
     /// The past, its end moved to the origin.
-    fn aligned_past(&self, origin: usize) -> Vec<f64> {
-        self.past[self.onset - origin..].to_vec()
+    fn aligned_past(&self, origin: usize) -> &[f64] {
+        &self.past[self.onset - origin..]
     }
 
-    /// Its values since the origin, on its scale.
-    fn own(&self, values: &[f64], origin: usize) -> Vec<f64> {
-        transformed(&values[origin.min(values.len())..], (self.scale, self.centre))
-    }
-
-    /// Since its own moment, which is `late` steps after the origin.
-    fn since(&self, own: &[f64], panel: &Panel, late: usize, looks: usize) -> Moved {
-        let end = own.len().min(late + looks);
-        let from = late.min(end);
-        let residuals = self.predictor.residuals_since(&own[..end], panel, from, self.onset - late);
-        let moved = |t: usize| own[t] - self.levels.0;
-        let difference = |j: usize, t: usize| moved(t) - (panel.member(j)[t] - self.levels.1[j]);
-        let differences = (0..panel.len()).map(|j| (from..end).map(|t| difference(j, t)).collect()).collect();
-        Moved { weight: vec![1.0; residuals.len()], residuals, own: (from..end).map(moved).collect(), differences }
-    }
-
-    fn shown(&mut self, moved: &Moved, shape: Shape) -> Option<Shown> {
-        Some(moved.shown(self.track.as_ref()?, &mut self.run, shape))
-    }
-}
-
-/// What a series did since its moment.
-struct Moved {
-    /// Against its prediction.
-    residuals: Vec<f64>,
-    /// How much each step counts: less where it rests on less than the past did.
-    weight: Vec<f64>,
-    /// Against its level before.
-    own: Vec<f64>,
-    /// The same, minus what each peer did.
-    differences: Vec<Vec<f64>>,
-}
-
-impl Moved {
-    /// The mean of several, where the reference is that of `whole` series: a mean over fewer is noisier, and counts by the root of its part.
-    fn mean_of(all: &[&Moved], whole: usize, steps: usize) -> Moved {
-        let of = |part: &dyn Fn(&Moved) -> &Vec<f64>| mean(&all.iter().map(|m| part(m)).collect::<Vec<_>>(), steps).unwrap_or_default();
-        let there = |t: usize| all.iter().filter(|m| m.residuals.get(t).is_some_and(|v| v.is_finite())).count();
-        let peers = all.first().map_or(0, |m| m.differences.len());
-        Moved {
-            residuals: of(&|m| &m.residuals),
-            weight: (0..steps).map(|t| (there(t) as f64 / whole.max(1) as f64).sqrt()).collect(),
-            own: of(&|m| &m.own),
-            differences: (0..peers).map(|j| of(&|m| &m.differences[j])).collect(),
+    /// Takes its value at a step of the panel, which is this look for it.
+    fn take(&mut self, own: f64, panel: &Panel, step: usize, origin: usize, look: usize) {
+        let peers = self.levels.1.len();
+        self.moved.residuals.push(self.predictor.residual(own, panel, step, origin));
+        let moved = own - self.levels.0;
+        self.moved.own.push(moved);
+        self.moved.differences.extend((0..peers).map(|j| moved - (panel.member(j)[step] - self.levels.1[j])));
+        if let Some(track) = &self.track {
+            track.follow(&mut self.stream, &self.moved.step(look, peers));
         }
     }
 
-    fn shown(&self, track: &Track, run: &mut Run, shape: Shape) -> Shown {
-        let rivals = Rivals { own: shape.means(&self.own), differences: self.differences.iter().map(|d| shape.means(d)).collect() };
-        track.show(run, &self.residuals, &self.weight, &rivals)
+    /// Forgets its looks from this one on.
+    fn truncate(&mut self, looks: usize) {
+        self.moved.residuals.truncate(looks);
+        self.moved.own.truncate(looks);
+        self.moved.differences.truncate(looks * self.levels.1.len());
+        self.stream.truncate(looks);
+    }
+
+    /// How far it moved from its level before, on average over the looks that count.
+    fn distance(&self, shape: Shape) -> f64 {
+        let level = self.home.0;
+        let there = self.moved.residuals.iter().skip(shape.grace).filter(|e| e.is_finite());
+        let (sum, count) = there.fold((0.0, 0.0_f64), |(sum, count), e| (sum + (e - level).abs(), count + 1.0));
+        sum / count.max(1.0)
+    }
+}
+
+/// What a series did at each look since its moment.
+#[derive(Debug, Clone, Default)]
+struct Moved {
+    /// Against its prediction.
+    residuals: Vec<f64>,
+    /// Against its level before.
+    own: Vec<f64>,
+    /// The same, minus what each peer did: as many values a look as there are peers.
+    differences: Vec<f64>,
+}
+
+impl Moved {
+    fn len(&self) -> usize {
+        self.residuals.len()
+    }
+
+    fn step(&self, look: usize, peers: usize) -> Step<'_> {
+        let differences = &self.differences[look * peers..(look + 1) * peers];
+        Step { residual: self.residuals[look], weight: 1.0, own: self.own[look], differences }
+    }
+}
+
+/// Adds up what several series did, where the reference is that of `whole` series: a mean over fewer is noisier, and counts by the root
+/// of its part.
+struct Sum {
+    whole: usize,
+    peers: usize,
+    differences: Vec<f64>,
+}
+
+impl Sum {
+    /// At one look the mean over those that reach it and were seen.
+    fn step(&mut self, all: &[(usize, &Moved)], look: usize) -> Step<'_> {
+        let reach = || all.iter().map(|(_, moved)| *moved).filter(|moved| moved.len() > look);
+        let there = reach().filter(|moved| moved.residuals[look].is_finite()).count();
+        let peers = self.peers;
+        self.differences.clear();
+        self.differences.extend((0..peers).map(|j| mean_of(reach().map(|moved| moved.differences[look * peers + j]))));
+        Step {
+            residual: mean_of(reach().map(|moved| moved.residuals[look])),
+            weight: (there as f64 / self.whole.max(1) as f64).sqrt(),
+            own: mean_of(reach().map(|moved| moved.own[look])),
+            differences: &self.differences,
+        }
     }
 }
 
@@ -315,21 +429,25 @@ fn scale(nature: Nature, past: &[f64]) -> (Scale, f64) {
         Nature::Proportional => Scale::proportional(past),
         Nature::Counted => Scale::Root,
     };
-    let there: Vec<f64> = past.iter().filter(|v| v.is_finite()).map(|v| scale.of(*v)).collect();
-    (scale, median(&there).unwrap_or(0.0))
+    // Scales rise with their values, so that the median of all is made of the middle two.
+    let mut there: Vec<f64> = past.iter().copied().filter(|v| v.is_finite()).collect();
+    let centre = middle_in_place(&mut there).map_or(0.0, |(lower, upper)| f64::midpoint(scale.of(lower), scale.of(upper)));
+    (scale, centre)
 }
 
 fn transformed(values: &[f64], (scale, centre): (Scale, f64)) -> Vec<f64> {
     values.iter().map(|v| scale.of(*v) - centre).collect()
 }
 
+/// The mean of the values that are there; NaN of none.
+fn mean_of(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.filter(|v| v.is_finite()).fold((0.0, 0.0), |(sum, count), v| (sum + v, count + 1.0));
+    if count == 0.0 { f64::NAN } else { sum / count }
+}
+
 /// At each step the mean over those that reach it and were seen; none of nothing.
-fn mean<V: AsRef<[f64]>>(all: &[V], steps: usize) -> Option<Vec<f64>> {
-    let at = |t: usize| {
-        let there = || all.iter().filter_map(|v| v.as_ref().get(t)).filter(|v| v.is_finite());
-        let n = there().count();
-        if n == 0 { f64::NAN } else { there().sum::<f64>() / n as f64 }
-    };
+fn mean(all: &[&[f64]], steps: usize) -> Option<Vec<f64>> {
+    let at = |t: usize| mean_of(all.iter().filter_map(|v| v.get(t).copied()));
     (!all.is_empty()).then(|| (0..steps).map(at).collect())
 }
 

@@ -4,7 +4,7 @@
 //! made on the past alone, once; every later step costs one scalar product. NaN is missing. Where a member of the panel is missing the
 //! median of the others stands in for it; where all are missing nothing is predicted.
 
-use crate::ridge::{Ridge, dot};
+use crate::ridge::{Products, Ridge, dot, residuals};
 use crate::robust::median_in_place;
 use crate::season::seasonal;
 
@@ -28,6 +28,8 @@ pub struct Panel {
     members: Vec<Vec<f64>>,
     mean: Vec<f64>,
     median: Vec<f64>,
+    /// Room for the values of one step.
+    present: Vec<f64>,
 }
 
 impl Panel {
@@ -35,16 +37,37 @@ impl Panel {
     #[must_use]
     pub fn of(members: Vec<Vec<f64>>) -> Panel {
         let steps = members.first().map_or(0, Vec::len);
-        let mut panel = Panel { members, mean: Vec::with_capacity(steps), median: Vec::with_capacity(steps) };
-        let mut present = Vec::with_capacity(panel.members.len());
-        for t in 0..steps {
-            present.clear();
-            present.extend(panel.members.iter().map(|m| m[t]).filter(|v| v.is_finite()));
-            let n = present.len() as f64;
-            panel.mean.push(if present.is_empty() { f64::NAN } else { present.iter().sum::<f64>() / n });
-            panel.median.push(small_median(&mut present));
-        }
+        let mut panel = Panel { members, mean: Vec::with_capacity(steps), median: Vec::with_capacity(steps), present: Vec::new() };
+        (0..steps).for_each(|t| panel.sum_up(t));
         panel
+    }
+
+    /// A panel of so many members that nothing is known of yet.
+    #[must_use]
+    pub fn empty(members: usize) -> Panel {
+        Panel { members: vec![Vec::new(); members], ..Panel::default() }
+    }
+
+    /// Adds a step: a value for each member.
+    pub fn push(&mut self, values: impl Iterator<Item = f64>) {
+        let step = self.mean.len();
+        self.members.iter_mut().zip(values).for_each(|(member, value)| member.push(value));
+        if !self.members.is_empty() {
+            self.sum_up(step);
+        }
+    }
+
+    /// Forgets the steps from this one on.
+    pub fn truncate(&mut self, steps: usize) {
+        self.members.iter_mut().chain([&mut self.mean, &mut self.median]).for_each(|series| series.truncate(steps));
+    }
+
+    fn sum_up(&mut self, step: usize) {
+        self.present.clear();
+        self.present.extend(self.members.iter().map(|m| m[step]).filter(|v| v.is_finite()));
+        let n = self.present.len() as f64;
+        self.mean.push(if self.present.is_empty() { f64::NAN } else { self.present.iter().sum::<f64>() / n });
+        self.median.push(small_median(&mut self.present));
     }
 
     /// The panel without one of its members.
@@ -78,28 +101,80 @@ impl Panel {
         self.median.get(step).copied().unwrap_or(f64::NAN)
     }
 
-    fn regressors(&self, t: usize, chosen: &[usize], season: f64, row: &mut Vec<f64>) -> bool {
-        row.clear();
-        row.push(1.0);
-        if !self.members.is_empty() {
-            if !self.median[t].is_finite() {
-                return false;
-            }
-            row.push(self.mean[t]);
-            row.push(self.median[t]);
-            row.extend(chosen.iter().map(|&i| self.members[i][t]).map(|v| if v.is_finite() { v } else { self.median[t] }));
+    /// How many steps it knows; any number where it has no member.
+    fn steps(&self) -> usize {
+        if self.members.is_empty() { usize::MAX } else { self.mean.len() }
+    }
+
+    /// Whether anything can be predicted at a step.
+    fn known(&self, step: usize) -> bool {
+        self.members.is_empty() || self.median.get(step).is_some_and(|median| median.is_finite())
+    }
+
+    /// What stands for a member at a step.
+    fn stand_in(&self, member: usize, step: usize) -> f64 {
+        let value = self.members[member][step];
+        if value.is_finite() { value } else { self.median[step] }
+    }
+}
+
+/// The columns that regressions on a panel share, made once for all targets: an intercept, the mean, the median, and each member. Rows
+/// at which nothing is known are 0 throughout.
+#[derive(Debug, Clone)]
+pub struct Design {
+    from: usize,
+    columns: Vec<Vec<f64>>,
+    /// What was taken away from each column, so that it lies around zero.
+    centres: Vec<f64>,
+    /// Products over the rows before the origin, where all columns enter all regressions.
+    products: Option<Products>,
+    origin: usize,
+    /// The ranks of each member before the origin, where not all of them can enter.
+    ranks: Vec<Vec<f64>>,
+}
+
+impl Design {
+    /// For targets whose pasts end between `origin` and `until`; the first season is left out.
+    #[must_use]
+    pub fn of(panel: &Panel, season: Option<usize>, origin: usize, until: usize) -> Design {
+        let until = until.min(panel.steps()).max(origin);
+        let from = season.unwrap_or(0).min(origin);
+        let known: Vec<bool> = (from..until).map(|t| panel.known(t)).collect();
+        let rows = known.iter().filter(|known| **known).count().max(1) as f64;
+        let mut design = Design { from, columns: Vec::new(), centres: Vec::new(), products: None, origin, ranks: Vec::new() };
+        let mut add = |value: &dyn Fn(usize) -> f64, centred: bool| {
+            let mut column: Vec<f64> = known.iter().enumerate().map(|(i, known)| if *known { value(from + i) } else { 0.0 }).collect();
+            let centre = if centred { column.iter().sum::<f64>() / rows } else { 0.0 };
+            column.iter_mut().zip(&known).filter(|(_, known)| **known).for_each(|(v, _)| *v -= centre);
+            design.columns.push(column);
+            design.centres.push(centre);
+        };
+        add(&|_| 1.0, false);
+        if !panel.is_empty() {
+            add(&|t| panel.mean[t], true);
+            add(&|t| panel.median[t], true);
+            (0..panel.len()).for_each(|member| add(&|t| panel.stand_in(member, t), true));
         }
-        row.push(season);
-        true
+        if panel.len() <= MEMBERS_MAX {
+            let columns: Vec<&[f64]> = design.columns.iter().map(Vec::as_slice).collect();
+            design.products = Some(Products::of(&columns, origin - from, |_, _| None));
+        } else {
+            design.ranks = panel.members.iter().map(|member| ranks(&member[..origin])).collect();
+        }
+        design
     }
 
     /// The members that enter one by one: all of them, or those whose ranks follow the target's best (Spearman).
-    fn choose(&self, target: &[f64], until: usize) -> Vec<usize> {
-        if self.members.len() <= MEMBERS_MAX {
-            return (0..self.members.len()).collect();
+    fn choose(&self, panel: &Panel, target: &[f64]) -> Vec<usize> {
+        if panel.len() <= MEMBERS_MAX {
+            return (0..panel.len()).collect();
         }
-        let own = ranks(&target[..until]);
-        let mut by: Vec<(f64, usize)> = self.members.iter().enumerate().map(|(i, m)| (product(&own, &ranks(&m[..until])), i)).collect();
+        let own = ranks(target);
+        let follows = |(i, member): (usize, &Vec<f64>)| {
+            let again = if target.len() == self.origin { None } else { Some(ranks(&member[..target.len()])) };
+            (product(&own, again.as_ref().unwrap_or(&self.ranks[i])), i)
+        };
+        let mut by: Vec<(f64, usize)> = panel.members.iter().enumerate().map(follows).collect();
         by.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         by.into_iter().take(MEMBERS_MAX).map(|(_, i)| i).collect()
     }
@@ -168,11 +243,13 @@ fn penalty(steps: usize) -> f64 {
 }
 
 impl Predictor {
-    /// Fits on the past of `target`; `None` if it has too few values.
+    /// Fits on the past of `target`, and says what of that past it leaves unexplained (NaN in the first season, and where target or panel
+    /// are missing); `None` if it has too few values.
     #[must_use]
-    pub fn fit(target: &[f64], panel: &Panel, calendar: Calendar) -> Option<Predictor> {
+    pub fn fit(target: &[f64], panel: &Panel, design: &Design, calendar: Calendar) -> Option<(Predictor, Vec<f64>)> {
         let until = calendar.until.min(target.len());
-        let chosen = panel.choose(target, until);
+        let from = design.from;
+        let chosen = design.choose(panel, &target[..until]);
         let length = calendar.season.unwrap_or(1);
         let season = match calendar.season {
             Some(length) => {
@@ -182,21 +259,28 @@ impl Predictor {
             }
             None => Vec::new(),
         };
-        let from = calendar.season.unwrap_or(0).min(until);
-        let mut predictor = Predictor { coefficients: Vec::new(), chosen, season, until, length };
-        let (mut x, mut y, mut row) = (Vec::new(), Vec::with_capacity(until - from), Vec::new());
-        for (t, value) in target.iter().enumerate().take(until).skip(from) {
-            if value.is_finite() && panel.regressors(t, &predictor.chosen, predictor.season_at(t), &mut row) {
-                x.extend_from_slice(&row);
-                y.push(*value);
-            }
+        let mut own = vec![0.0; until - from];
+        let mut centre = 0.0;
+        if !season.is_empty() {
+            centre = season[from..until].iter().sum::<f64>() / (until - from).max(1) as f64;
+            own.iter_mut().enumerate().filter(|(i, _)| panel.known(from + i)).for_each(|(i, v)| *v = season[from + i] - centre);
         }
-        let columns = if y.is_empty() { 0 } else { x.len() / y.len() };
-        if y.len() < STEPS_A_COLUMN * columns.max(3) {
+        let y: Vec<f64> = (from..until).map(|t| if panel.known(t) { target[t] } else { f64::NAN }).collect();
+        let shared: Vec<usize> = (0..design.columns.len().min(3)).chain(chosen.iter().map(|member| member + 3)).collect();
+        let columns: Vec<&[f64]> = shared.iter().map(|&j| &design.columns[j][..]).chain([&own[..]]).collect();
+        let there = y.iter().filter(|v| v.is_finite()).count();
+        if there < STEPS_A_COLUMN * columns.len().max(3) {
             return None;
         }
-        predictor.coefficients = Ridge { lambda: penalty(y.len()), intercept: true, solves: 3 }.fit(&x, &y, columns)?;
-        Some(predictor)
+        let known = |i: usize, j: usize| Some(design.products.as_ref()?.at(*shared.get(i)?, *shared.get(j)?));
+        let products = Products::of(&columns, design.origin - from, known);
+        let mut coefficients = Ridge { lambda: penalty(there), intercept: true, solves: 3 }.fit_with(&columns, &y, products)?;
+        let mut left = Vec::with_capacity(y.len());
+        residuals(&y, &columns, &coefficients, &mut left);
+        left.splice(..0, std::iter::repeat_n(f64::NAN, from));
+        let centres = shared.iter().map(|&j| design.centres[j]).chain([centre]);
+        coefficients[0] -= centres.zip(&coefficients).map(|(centre, c)| centre * c).sum::<f64>();
+        Some((Predictor { coefficients, chosen, season, until, length }, left))
     }
 
     fn season_at(&self, t: usize) -> f64 {
@@ -207,20 +291,19 @@ impl Predictor {
         self.season[if t < self.until { t } else { self.until + beyond }]
     }
 
-    /// Target minus prediction at the steps `from..target.len()`; NaN where either is missing.
+    /// Target minus prediction at step `t` of a panel that begins at step `origin` of the calendar; NaN where either is missing.
     #[must_use]
-    pub fn residuals(&self, target: &[f64], panel: &Panel, from: usize) -> Vec<f64> {
-        self.residuals_since(target, panel, from, 0)
-    }
-
-    /// As [`Predictor::residuals`], where target and panel begin at step `origin` of the calendar.
-    #[must_use]
-    pub fn residuals_since(&self, target: &[f64], panel: &Panel, from: usize, origin: usize) -> Vec<f64> {
-        let mut row = Vec::with_capacity(self.coefficients.len());
-        let residual = |t: usize| {
-            let known = target[t].is_finite() && panel.regressors(t, &self.chosen, self.season_at(origin + t), &mut row);
-            if known { target[t] - dot(&row, &self.coefficients) } else { f64::NAN }
-        };
-        (from..target.len()).map(residual).collect()
+    pub fn residual(&self, value: f64, panel: &Panel, t: usize, origin: usize) -> f64 {
+        if !value.is_finite() || !panel.known(t) {
+            return f64::NAN;
+        }
+        let (first, rest) = self.coefficients.split_at(1);
+        let mut predicted = first[0];
+        if let ([mean, median, members @ .., _], false) = (rest, panel.is_empty()) {
+            predicted += mean * panel.mean[t] + median * panel.median[t];
+            predicted += members.iter().zip(&self.chosen).map(|(c, &member)| c * panel.stand_in(member, t)).sum::<f64>();
+        }
+        let season = rest.last().map_or(0.0, |c| c * self.season_at(origin + t));
+        value - predicted - season
     }
 }

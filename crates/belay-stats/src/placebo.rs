@@ -32,39 +32,37 @@ pub struct Shape {
     pub horizon: usize,
 }
 
-/// Means over windows that end at each step; `[look][width]`, NaN where undefined.
-pub type Means = Vec<[f64; WIDTHS.len()]>;
+/// Means over windows that end at a step, one for each of [`WIDTHS`]; NaN where undefined.
+pub type Means = [f64; WIDTHS.len()];
 
 impl Shape {
-    /// The means of `v`, the values since a change minus the level before it, over the last steps at each look.
-    #[must_use]
-    pub fn means(&self, v: &[f64]) -> Means {
-        let mut sums = Vec::with_capacity(v.len() + 1);
-        let (mut sum, mut count) = (0.0, 0.0);
-        sums.push((sum, count));
-        for (h, value) in v.iter().enumerate() {
-            if h >= self.grace && value.is_finite() {
-                sum += value;
-                count += 1.0;
-            }
-            sums.push((sum, count));
-        }
-        let mean = |h: usize, width: usize| {
-            if h + 1 < self.grace + width {
-                return f64::NAN;
-            }
-            let (now, then) = (sums[h + 1], sums[h + 1 - width]);
-            let there = now.1 - then.1;
-            if there >= (PRESENT * width as f64).max(1.0) { (now.0 - then.0) / there } else { f64::NAN }
-        };
-        (0..v.len()).map(|h| WIDTHS.map(|width| mean(h, width))).collect()
-    }
-
     /// The level before step `at`: the median of the last values before it; NaN if none is there.
     #[must_use]
     pub fn level(&self, series: &[f64], at: usize) -> f64 {
         let mut before: Vec<f64> = series[at.saturating_sub(self.base)..at].iter().copied().filter(|v| v.is_finite()).collect();
         median_in_place(&mut before).unwrap_or(f64::NAN)
+    }
+
+    /// As [`Shape::level`], before each of several moments in ascending order: the values before them are kept sorted from one to the next.
+    fn levels(&self, series: &[f64], moments: &[usize]) -> Vec<f64> {
+        let mut sorted: Vec<f64> = Vec::with_capacity(self.base);
+        let place = |sorted: &[f64], v: f64| sorted.iter().filter(|x| **x < v).count();
+        let (mut from, mut to) = (0, 0);
+        let mut level = |at: usize| {
+            let begin = at.saturating_sub(self.base);
+            for v in series[from..begin.min(to)].iter().filter(|v| v.is_finite()) {
+                let _ = sorted.remove(place(&sorted, *v));
+            }
+            for v in series[to.max(begin)..at].iter().filter(|v| v.is_finite()) {
+                sorted.insert(place(&sorted, *v), *v);
+            }
+            (from, to) = (begin, at);
+            match sorted.len() {
+                0 => f64::NAN,
+                n => 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]),
+            }
+        };
+        moments.iter().map(|at| level(*at)).collect()
     }
 
     /// The moments of a past of `until` steps, from `from` on, at which a placebo change is asked.
@@ -75,6 +73,140 @@ impl Shape {
         let stride = (room / 64).clamp(1, 4);
         (first..(first + room)).step_by(stride).collect()
     }
+}
+
+/// Sums of the values since a moment, so that the mean over any window is one difference.
+#[derive(Debug, Clone, Default)]
+pub struct Running {
+    /// Sum and number of the values so far, after each step.
+    sums: Vec<(f64, f64)>,
+}
+
+impl Running {
+    /// Takes the next value, and gives the means over the windows that end with it.
+    pub fn push(&mut self, shape: &Shape, value: f64) -> Means {
+        let h = self.sums.len();
+        let (mut sum, mut count) = self.sums.last().copied().unwrap_or((0.0, 0.0));
+        if h >= shape.grace && value.is_finite() {
+            sum += value;
+            count += 1.0;
+        }
+        self.sums.push((sum, count));
+        WIDTHS.map(|width| {
+            if h + 1 < shape.grace + width {
+                return f64::NAN;
+            }
+            let then = if h < width { (0.0, 0.0) } else { self.sums[h - width] };
+            mean_of(width, (sum, count), then)
+        })
+    }
+
+    /// Forgets the steps from this one on.
+    pub fn truncate(&mut self, steps: usize) {
+        self.sums.truncate(steps);
+    }
+}
+
+fn mean_of(width: usize, now: (f64, f64), then: (f64, f64)) -> f64 {
+    let there = now.1 - then.1;
+    if there >= (PRESENT * width as f64).max(1.0) { (now.0 - then.0) / there } else { f64::NAN }
+}
+
+/// What came before a moment, laid out for placebo changes: the means over all windows, whatever the level before them was.
+struct Past {
+    /// For each width the mean over the window that ends at a step, counted from the first that is used.
+    means: [Vec<f64>; WIDTHS.len()],
+    /// The first step after each placebo change, counted likewise, and the level before it.
+    changes: Vec<(usize, f64)>,
+    shape: Shape,
+}
+
+impl Past {
+    fn of(series: &[f64], from: usize, shape: Shape) -> Past {
+        // Sums are taken from where the series ends up, so that one that stands still moves by nothing at all.
+        let level = Some(shape.level(series, series.len())).filter(|level| level.is_finite()).unwrap_or(0.0);
+        let mut sums = Vec::with_capacity(series.len() - from + 1);
+        let (mut sum, mut count) = (0.0, 0.0);
+        sums.push((sum, count));
+        for value in &series[from..] {
+            if value.is_finite() {
+                sum += value - level;
+                count += 1.0;
+            }
+            sums.push((sum, count));
+        }
+        let means = WIDTHS.map(|width| {
+            let undefined = std::iter::repeat_n(f64::NAN, (width - 1).min(series.len() - from));
+            undefined.chain(sums.iter().zip(sums.iter().skip(width)).map(|(then, now)| mean_of(width, *now, *then))).collect()
+        });
+        let moments = shape.moments(from, series.len());
+        let levels = shape.levels(series, &moments);
+        Past { means, changes: moments.iter().map(|at| at - from).zip(levels.iter().map(|l| l - level)).collect(), shape }
+    }
+
+    /// The first look at which a window of this width is wholly after the grace.
+    fn first(&self, width: usize) -> usize {
+        self.shape.grace + WIDTHS[width] - 1
+    }
+
+    /// How far the placebo changes moved by this look.
+    fn moved(&self, look: usize, width: usize) -> impl Iterator<Item = f64> {
+        let defined = look >= self.first(width);
+        self.changes.iter().filter(move |_| defined).map(move |(at, level)| self.means[width][at + look] - level)
+    }
+
+    /// The usual size of each mean at every look, measured at every [`STRIDE`]th and at the last.
+    fn spread(&self) -> Vec<Means> {
+        let looks = self.shape.horizon;
+        let grid: Vec<usize> = (0..looks).step_by(STRIDE).chain([looks - 1]).collect();
+        let mut sizes = Vec::with_capacity(self.changes.len());
+        let measured: Vec<Means> = grid.iter().map(|&h| std::array::from_fn(|w| spread(self.moved(h, w), &mut sizes))).collect();
+        let between = |h: usize, w: usize| {
+            let (below, above) = (measured[h / STRIDE][w], measured[(h.div_ceil(STRIDE)).min(grid.len() - 1)][w]);
+            let part = (h % STRIDE) as f64 / STRIDE as f64;
+            if below.is_finite() { below + part * (above - below) } else { above }
+        };
+        let defined = |h: usize, w: usize| self.moved(h, w).any(f64::is_finite);
+        (0..looks).map(|h| std::array::from_fn(|w| if defined(h, w) { between(h, w) } else { f64::NAN })).collect()
+    }
+
+    /// The largest standardised deviation of each placebo change, of those that have any.
+    fn largest(&self, spread: &[Means], direction: Direction) -> Vec<f64> {
+        let inverse: [Vec<f64>; WIDTHS.len()] = std::array::from_fn(|w| spread.iter().map(|row| 1.0 / row[w]).collect());
+        let worst = |(at, level): &(usize, f64)| {
+            let of_width = |w: usize| {
+                let looks = self.first(w).min(self.shape.horizon)..self.shape.horizon;
+                let means = &self.means[w][at + looks.start..at + looks.end];
+                farthest(means, *level, &inverse[w][looks], direction)
+            };
+            (0..WIDTHS.len()).map(of_width).fold(f64::NEG_INFINITY, f64::max)
+        };
+        self.changes.iter().map(worst).filter(|g| g.is_finite()).collect()
+    }
+}
+
+/// The largest of these means towards harm, each in its own unit; minus infinity where none is defined.
+fn farthest(means: &[f64], level: f64, inverse: &[f64], direction: Direction) -> f64 {
+    match direction {
+        Direction::Both => largest_of(means, inverse, |x, i| ((x - level) * i).abs()),
+        Direction::Up => largest_of(means, inverse, |x, i| (x - level) * i),
+        Direction::Down => largest_of(means, inverse, |x, i| (level - x) * i),
+    }
+}
+
+/// The largest in lanes; NaN says nothing.
+fn largest_of(a: &[f64], b: &[f64], of: impl Fn(f64, f64) -> f64) -> f64 {
+    const LANES: usize = 4;
+    let mut best = [f64::NEG_INFINITY; LANES];
+    let (mut left, mut right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    for (a, b) in left.by_ref().zip(right.by_ref()) {
+        for lane in 0..LANES {
+            let z = of(a[lane], b[lane]);
+            best[lane] = if z > best[lane] { z } else { best[lane] };
+        }
+    }
+    let rest = left.remainder().iter().zip(right.remainder()).map(|(a, b)| of(*a, *b));
+    rest.chain(best).fold(f64::NEG_INFINITY, f64::max)
 }
 
 /// The side of harm: how bad a deviation is.
@@ -91,7 +223,7 @@ pub fn side(direction: Direction, z: f64) -> f64 {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reference {
     /// Usual size of each mean, `[look][width]`.
-    spread: Means,
+    spread: Vec<Means>,
     /// Quantiles of the largest standardised deviation of a placebo: 50, 90 and 98 %.
     pub quantiles: [f64; 3],
     /// Scale of the exponential tail beyond the 90 % quantile.
@@ -102,39 +234,31 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Calibrates on placebo changes, each given by its [`Means`]; `floor` is the smallest noise of one value that is believed.
-    /// `None` if there are fewer than [`PLACEBOS_MIN`].
+    /// Calibrates on the placebo changes of a past that can be used `from` a step on; `floor` is the smallest noise of one value that is
+    /// believed. `None` if there are fewer than [`PLACEBOS_MIN`].
     #[must_use]
-    pub fn of(placebos: &[Means], floor: f64, direction: Direction) -> Option<Reference> {
-        let looks = placebos.first()?.len();
-        if placebos.len() < PLACEBOS_MIN {
+    pub fn of(series: &[f64], from: usize, shape: Shape, floor: f64, direction: Direction) -> Option<Reference> {
+        let past = Past::of(series, from, shape);
+        if past.changes.len() < PLACEBOS_MIN || shape.horizon == 0 {
             return None;
         }
-        let raw = interpolated(placebos, looks);
-        let spread = smoothed(&raw, floor);
-        let mut reference = Reference { spread, quantiles: [0.0; 3], slope: 0.0, placebos: placebos.len(), direction };
-        let mut largest: Vec<f64> = placebos
-            .iter()
-            .map(|m| reference.deviations(m).into_iter().fold(f64::NEG_INFINITY, f64::max))
-            .filter(|g| g.is_finite())
-            .collect();
+        let spread = smoothed(&past.spread(), floor);
+        let mut largest = past.largest(&spread, direction);
         if largest.len() < PLACEBOS_MIN {
             return None;
         }
         largest.sort_unstable_by(f64::total_cmp);
-        reference.quantiles = [0.5, 0.9, 0.98].map(|q| quantile_of_sorted(&largest, q).unwrap_or(f64::INFINITY));
-        reference.slope = ((reference.quantiles[1] - reference.quantiles[0]) / 5f64.ln()).max(0.25);
-        Some(reference)
+        let quantiles = [0.5, 0.9, 0.98].map(|q| quantile_of_sorted(&largest, q).unwrap_or(f64::INFINITY));
+        let slope = ((quantiles[1] - quantiles[0]) / 5f64.ln()).max(0.25);
+        Some(Reference { spread, quantiles, slope, placebos: past.changes.len(), direction })
     }
 
-    /// The largest standardised deviation towards harm at each look, over the window lengths; minus infinity where none is defined.
+    /// The largest standardised deviation towards harm at a look, over the window lengths; minus infinity where none is defined.
     #[must_use]
-    pub fn deviations(&self, means: &Means) -> Vec<f64> {
-        let worst = |(mean, spread): (&[f64; 5], &[f64; 5])| {
-            let sides = mean.iter().zip(spread).map(|(x, d)| side(self.direction, x / d));
-            sides.filter(|z| z.is_finite()).fold(f64::NEG_INFINITY, f64::max)
-        };
-        means.iter().zip(&self.spread).map(worst).collect()
+    pub fn deviation(&self, look: usize, means: &Means) -> f64 {
+        let Some(spread) = self.spread.get(look) else { return f64::NEG_INFINITY };
+        let sides = means.iter().zip(spread).map(|(x, d)| side(self.direction, x / d));
+        sides.filter(|z| z.is_finite()).fold(f64::NEG_INFINITY, f64::max)
     }
 
     /// The deviation that a placebo exceeds at any look with probability `alpha`, by the tail beyond the 90 % quantile.
@@ -148,10 +272,11 @@ impl Reference {
     #[must_use]
     pub fn p_value(&self, largest: f64) -> f64 {
         let [q50, q90, _] = self.quantiles;
-        if largest >= q90 {
+        // Series that stand still have all their deviations at one place, or beside it by rounding: that is nothing unusual.
+        if largest <= q50 + 1e-9 {
+            if largest < q50 - 1e-9 { 1.0 } else { 0.5 }
+        } else if largest >= q90 {
             0.1 * (-(largest - q90) / self.slope).exp()
-        } else if largest <= q50 {
-            0.5 + 0.5 * f64::from(u8::from(largest < q50))
         } else {
             0.5 - 0.4 * (largest - q50) / (q90 - q50)
         }
@@ -164,30 +289,24 @@ impl Reference {
     }
 }
 
-/// The spread at every look, measured at every [`STRIDE`]th and at the last.
-fn interpolated(placebos: &[Means], looks: usize) -> Means {
-    let grid: Vec<usize> = (0..looks).step_by(STRIDE).chain([looks - 1]).collect();
-    let measured: Means = grid.iter().map(|&h| std::array::from_fn(|w| spread(placebos, h, w))).collect();
-    let between = |h: usize, w: usize| {
-        let (below, above) = (measured[h / STRIDE][w], measured[(h.div_ceil(STRIDE)).min(grid.len() - 1)][w]);
-        let part = (h % STRIDE) as f64 / STRIDE as f64;
-        if below.is_finite() { below + part * (above - below) } else { above }
-    };
-    let defined = |h: usize, w: usize| placebos.iter().any(|m| m[h][w].is_finite());
-    (0..looks).map(|h| std::array::from_fn(|w| if defined(h, w) { between(h, w) } else { f64::NAN })).collect()
+/// The larger of half the RMS and the scaled median of how far placebo changes moved. Sizes are kept by their bits, which order as they
+/// do and are quicker to compare.
+fn spread(moved: impl Iterator<Item = f64>, sizes: &mut Vec<u64>) -> f64 {
+    sizes.clear();
+    let mut squares = 0.0;
+    sizes.extend(moved.map(f64::abs).filter(|x| x.is_finite()).map(|x| x.min(1e9)).map(|x| {
+        squares += x * x;
+        x.to_bits()
+    }));
+    let Some(last) = sizes.len().checked_sub(1) else { return f64::NAN };
+    let rms = (squares / sizes.len() as f64).sqrt();
+    let (below, upper, _) = sizes.select_nth_unstable(last.div_ceil(2));
+    let lower = if last % 2 == 0 { *upper } else { below.iter().copied().max().unwrap_or(*upper) };
+    (0.5 * rms).max(MAD_TO_SD * f64::midpoint(f64::from_bits(lower), f64::from_bits(*upper)))
 }
 
-fn spread(placebos: &[Means], h: usize, w: usize) -> f64 {
-    let mut sizes: Vec<f64> = placebos.iter().map(|m| m[h][w].abs()).filter(|x| x.is_finite()).map(|x| x.min(1e9)).collect();
-    if sizes.is_empty() {
-        return f64::NAN;
-    }
-    let rms = (sizes.iter().map(|x| x * x).sum::<f64>() / sizes.len() as f64).sqrt();
-    (0.5 * rms).max(MAD_TO_SD * median_in_place(&mut sizes).unwrap_or(0.0))
-}
-
-fn smoothed(raw: &Means, floor: f64) -> Means {
-    let overall: [f64; WIDTHS.len()] = std::array::from_fn(|w| {
+fn smoothed(raw: &[Means], floor: f64) -> Vec<Means> {
+    let overall: Means = std::array::from_fn(|w| {
         let there = || raw.iter().map(|row| row[w]).filter(|d| d.is_finite());
         there().sum::<f64>() / there().count().max(1) as f64
     });

@@ -44,28 +44,120 @@ pub fn mann_whitney(a: &[f64], b: &[f64]) -> Option<RankTest> {
 }
 
 /// The shift of `a` against `b`, with the interval that the rank test at the two-sided normal quantile `z` does not reject (1.96: 95 %).
-/// `None` if a sample is empty.
+/// `None` if a sample is empty or not finite.
 #[must_use]
 pub fn shift(a: &[f64], b: &[f64], z: f64) -> Option<Shift> {
-    if a.is_empty() || b.is_empty() {
+    if a.is_empty() || b.is_empty() || a.iter().chain(b).any(|v| !v.is_finite()) {
         return None;
     }
     let (a, b) = (sorted(a), sorted(b));
-    let mut differences: Vec<f64> = a.iter().flat_map(|x| b.iter().map(move |y| x - y)).collect();
     let (_, ties) = compare(&a, &b);
     let half = z * spread(a.len() as f64, b.len() as f64, ties);
-    let cut = (differences.len() as f64 / 2.0 - half).round().max(0.0) as usize;
-    let last = differences.len() - 1;
+    let last = a.len() * b.len() - 1;
+    let cut = ((last + 1) as f64 / 2.0 - half).round().max(0.0) as usize;
     let cut = cut.min(last / 2);
-    let low = nth(&mut differences, cut);
-    let high = nth(&mut differences[cut..], last - 2 * cut);
-    let middle = &mut differences[cut..=last - cut];
-    let estimate = crate::robust::median_in_place(middle)?;
-    Some(Shift { estimate, low, high })
+    let mut differences = Differences::of(&a, &b);
+    let lower = differences.nth(last / 2);
+    let upper = if last % 2 == 0 { lower } else { differences.following(lower, last / 2) };
+    let estimate = if lower == upper { lower } else { f64::midpoint(lower, upper) };
+    Some(Shift { estimate, low: differences.nth(cut), high: differences.nth(last - cut) })
 }
 
-fn nth(values: &mut [f64], index: usize) -> f64 {
-    *values.select_nth_unstable_by(index, f64::total_cmp).1
+/// All differences between two sorted samples: a matrix whose rows and columns are sorted, so that an order statistic is found without
+/// making all of its elements.
+struct Differences<'v> {
+    a: &'v [f64],
+    b: &'v [f64],
+    /// In each row what is still in question: elements from the first of these to before the second, in ascending order.
+    rows: Vec<(usize, usize)>,
+    /// In each row how many elements are below the pivot, and how many not above it.
+    counts: Vec<(usize, usize)>,
+    left: Vec<f64>,
+}
+
+/// So few elements in question are selected from as they are.
+const FEW: usize = 192;
+
+impl<'v> Differences<'v> {
+    fn of(a: &'v [f64], b: &'v [f64]) -> Self {
+        let (rows, counts) = (Vec::with_capacity(a.len()), Vec::with_capacity(a.len()));
+        Self { a, b, rows, counts, left: Vec::with_capacity(FEW) }
+    }
+
+    /// An element of a row, in ascending order.
+    fn at(&self, row: usize, place: usize) -> f64 {
+        self.a[row] - self.b[self.b.len() - 1 - place]
+    }
+
+    /// The order statistic of this rank, from 0: a pivot is taken from the middle of what is in question, and what lies on its wrong side
+    /// is dropped from every row at once.
+    fn nth(&mut self, rank: usize) -> f64 {
+        self.rows.clear();
+        self.rows.resize(self.a.len(), (0, self.b.len()));
+        let mut dropped = 0;
+        while self.in_question() > FEW {
+            let pivot = self.middle();
+            let (below, not_above) = self.count(pivot);
+            if rank < below {
+                self.rows.iter_mut().zip(&self.counts).for_each(|(row, count)| row.1 = row.1.min(count.0));
+            } else if rank >= not_above {
+                self.rows.iter_mut().zip(&self.counts).for_each(|(row, count)| row.0 = row.0.max(count.1));
+                dropped = not_above;
+            } else {
+                return pivot;
+            }
+        }
+        self.left.clear();
+        for (x, (from, to)) in self.a.iter().zip(&self.rows) {
+            let places = self.b.len() - to..self.b.len() - from;
+            self.left.extend(self.b[places].iter().map(|y| x - y));
+        }
+        *self.left.select_nth_unstable_by(rank - dropped, f64::total_cmp).1
+    }
+
+    /// The order statistic after the one of this rank, which is `value`.
+    fn following(&mut self, value: f64, rank: usize) -> f64 {
+        let (_, not_above) = self.count(value);
+        if rank + 1 < not_above {
+            return value;
+        }
+        let above = self.counts.iter().enumerate().filter(|(_, (_, place))| *place < self.b.len());
+        above.map(|(row, (_, place))| self.at(row, *place)).fold(f64::INFINITY, f64::min)
+    }
+
+    fn in_question(&self) -> usize {
+        self.rows.iter().map(|(from, to)| to - from).sum()
+    }
+
+    /// The middle element of the row in which half of what is in question is reached.
+    fn middle(&self) -> f64 {
+        let half = self.in_question() / 2;
+        let mut seen = 0;
+        let reached = self.rows.iter().position(|(from, to)| {
+            seen += to - from;
+            seen > half
+        });
+        let row = reached.unwrap_or(0);
+        self.at(row, (self.rows[row].0 + self.rows[row].1) / 2)
+    }
+
+    /// Counts what lies below a pivot and not above it; each row has no more of either than the row before.
+    fn count(&mut self, pivot: f64) -> (usize, usize) {
+        self.counts.clear();
+        let (mut below, mut not_above) = (self.b.len(), self.b.len());
+        let mut sums = (0, 0);
+        for row in 0..self.a.len() {
+            while below > 0 && self.at(row, below - 1) >= pivot {
+                below -= 1;
+            }
+            while not_above > 0 && self.at(row, not_above - 1) > pivot {
+                not_above -= 1;
+            }
+            self.counts.push((below, not_above));
+            sums = (sums.0 + below, sums.1 + not_above);
+        }
+        sums
+    }
 }
 
 fn sorted(values: &[f64]) -> Vec<f64> {
@@ -136,6 +228,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn an_order_statistic_of_the_differences_is_that_of_all_of_them(
+            a in prop::collection::vec(-50i8..50, 1..25), b in prop::collection::vec(-50i8..50, 1..25),
+        ) {
+            let wide = |v: &[i8]| -> Vec<f64> { v.iter().map(|x| f64::from(*x) / 7.0).collect() };
+            let (a, b) = (sorted(&wide(&a)), sorted(&wide(&b)));
+            let all = sorted(&a.iter().flat_map(|x| b.iter().map(move |y| x - y)).collect::<Vec<_>>());
+            let mut differences = Differences::of(&a, &b);
+            for (rank, expected) in all.iter().enumerate() {
+                prop_assert_eq!(differences.nth(rank), *expected);
+                if let Some(next) = all.get(rank + 1) {
+                    prop_assert_eq!(differences.following(*expected, rank), *next);
+                }
+            }
+        }
+
         #[test]
         fn the_other_way_round_is_the_same_test(a in prop::collection::vec(-9i8..9, 1..20), b in prop::collection::vec(-9i8..9, 1..20)) {
             let wide = |v: &[i8]| -> Vec<f64> { v.iter().map(|x| f64::from(*x)).collect() };

@@ -17,6 +17,13 @@ pub fn median(values: &[f64]) -> Option<f64> {
 /// The median of `values`, which are left in another order. `None` if empty. Saves the copy of [`median`] in inner loops.
 #[must_use]
 pub fn median_in_place(values: &mut [f64]) -> Option<f64> {
+    middle_in_place(values).map(|(lower, upper)| midpoint(lower, upper))
+}
+
+/// The two values in the middle of `values`, which are left in another order: the same one twice where their number is odd. `None` if
+/// empty.
+#[must_use]
+pub fn middle_in_place(values: &mut [f64]) -> Option<(f64, f64)> {
     if values.is_empty() {
         return None;
     }
@@ -25,10 +32,10 @@ pub fn median_in_place(values: &mut [f64]) -> Option<f64> {
     let (below, upper, _) = values.select_nth_unstable_by(upper_at, f64::total_cmp);
     let upper = *upper;
     if odd {
-        return Some(upper);
+        return Some((upper, upper));
     }
     let lower = below.iter().copied().max_by(f64::total_cmp)?;
-    Some(midpoint(lower, upper))
+    Some((lower, upper))
 }
 
 /// The median absolute deviation from the median, times 1.4826 ([`MAD_TO_SD`]), in the unit of `values`. `None` if empty.
@@ -36,12 +43,17 @@ pub fn median_in_place(values: &mut [f64]) -> Option<f64> {
 /// 0 when more than half of the values are equal: callers that divide by it add their own floor.
 #[must_use]
 pub fn mad(values: &[f64]) -> Option<f64> {
-    let mut scratch = values.to_vec();
-    let centre = median_in_place(&mut scratch)?;
-    for v in &mut scratch {
+    mad_in_place(&mut values.to_vec())
+}
+
+/// The [`mad`] of `values`, which are overwritten. `None` if empty.
+#[must_use]
+pub fn mad_in_place(values: &mut [f64]) -> Option<f64> {
+    let centre = median_in_place(values)?;
+    for v in &mut *values {
         *v = (*v - centre).abs();
     }
-    median_in_place(&mut scratch).map(|m| m * MAD_TO_SD)
+    median_in_place(values).map(|m| m * MAD_TO_SD)
 }
 
 /// The `q`-quantile with linear interpolation between order statistics at position `q (n - 1)` (definition 7 of Hyndman and Fan,

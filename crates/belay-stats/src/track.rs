@@ -4,7 +4,9 @@
 //! strikes all alike leaves a residual where a regression used too little, or too much, of them. So a deviation is *capped* by rivals:
 //! differences to single peers. It counts as far as it exceeds nearly all of them in the same direction, and not beyond.
 
-use crate::placebo::{Means, Reference, Shape, WIDTHS};
+use std::sync::OnceLock;
+
+use crate::placebo::{Means, Reference, Running, Shape, WIDTHS};
 use crate::share::Direction;
 use crate::wealth::{self, Wealth, Whitener};
 
@@ -44,7 +46,10 @@ pub enum Betting {
 #[derive(Debug, Clone)]
 pub struct Track {
     asked: Asked,
-    past: Vec<f64>,
+    /// The last values of the past, the latest first.
+    before: [f64; wealth::ORDER],
+    /// The last value of the past that is there.
+    last: f64,
     level: f64,
     /// The placebo changes in time, where the past is long enough.
     pub reference: Option<Reference>,
@@ -57,17 +62,26 @@ pub struct Track {
 #[derive(Debug, Clone)]
 struct Bets {
     whitener: Whitener,
-    /// What placebo stretches reached.
-    reached: f64,
+    /// The innovations of the past, and the length and stride of placebo stretches in them.
+    innovations: Vec<f64>,
+    stretch: (usize, usize),
+    /// What the evidence reaches over these: computed once something asks for it.
+    reached: OnceLock<f64>,
     /// How many stretches of the past do not overlap: what the guard really rests on.
     apart: f64,
 }
 
-/// The e-process as far as it has run, with what it was fed: it goes on where the input is the same.
-#[derive(Debug, Clone, Default)]
-pub struct Run {
-    fed: Vec<f64>,
-    states: Vec<Wealth>,
+/// One step since the moment: what the target did, and what single peers did.
+#[derive(Debug, Clone, Copy)]
+pub struct Step<'d> {
+    /// Against its prediction.
+    pub residual: f64,
+    /// How much the step counts: less where it rests on less than the past did.
+    pub weight: f64,
+    /// How far the target moved from its level before the moment.
+    pub own: f64,
+    /// The same minus how far each peer moved.
+    pub differences: &'d [f64],
 }
 
 /// What a track shows since the moment in question, at each look.
@@ -79,8 +93,70 @@ pub struct Shown {
     pub uncapped: Vec<f64>,
     /// Evidence of the e-process, natural logarithm, at each look; empty where it cannot run.
     pub ln_e: Vec<f64>,
-    /// The means over the windows at each look.
-    pub means: Means,
+    /// The means over the windows at each look, as far as no rival shows them.
+    pub means: Vec<Means>,
+}
+
+/// A track as far as it has been followed since the moment: a further step costs the same at every look.
+#[derive(Debug, Clone, Default)]
+pub struct Stream {
+    shown: Shown,
+    target: Running,
+    own: Running,
+    differences: Vec<Running>,
+    /// What rivals leave of each single step: what is bet on.
+    left: Vec<f64>,
+    wealth: Vec<Wealth>,
+    /// Room for the means of the differences, and for those that are there.
+    rivals: (Vec<Means>, Vec<f64>),
+}
+
+impl Stream {
+    /// What was shown so far.
+    #[must_use]
+    pub fn shown(&self) -> &Shown {
+        &self.shown
+    }
+
+    /// How many steps it was followed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.left.len()
+    }
+
+    /// Whether it was not followed yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// Forgets the steps from this one on.
+    pub fn truncate(&mut self, steps: usize) {
+        self.shown.deviation.truncate(steps);
+        self.shown.uncapped.truncate(steps);
+        self.shown.ln_e.truncate(steps);
+        self.shown.means.truncate(steps);
+        self.left.truncate(steps);
+        self.wealth.truncate(steps);
+        [&mut self.target, &mut self.own].into_iter().chain(&mut self.differences).for_each(|running| running.truncate(steps));
+    }
+
+    /// The means over the windows that end with a step, and what is left of them when rivals have had their say.
+    fn means(&mut self, shape: &Shape, step: &Step<'_>, level: f64) -> (Means, Means) {
+        let all = self.target.push(shape, (step.residual - level) * step.weight);
+        let own = self.own.push(shape, step.own);
+        self.differences.resize_with(step.differences.len(), Running::default);
+        let (rivals, there) = &mut self.rivals;
+        rivals.clear();
+        rivals.extend(self.differences.iter_mut().zip(step.differences).map(|(running, d)| running.push(shape, *d)));
+        let mut left = all;
+        for (width, mean) in left.iter_mut().enumerate() {
+            there.clear();
+            there.extend(rivals.iter().map(|row| row[width]).filter(|d| d.is_finite()));
+            *mean = capped(*mean, own[width], there);
+        }
+        (all, left)
+    }
 }
 
 impl Track {
@@ -90,59 +166,55 @@ impl Track {
         let until = past.len();
         let from = from.min(until);
         let level = asked.shape.level(&past, until);
-        let placebos: Vec<Means> = asked.shape.moments(from, until).into_iter().map(|at| means_at(&past, &asked.shape, at)).collect();
-        let reference = Reference::of(&placebos, asked.floor, asked.direction);
+        let reference = Reference::of(&past, from, asked.shape, asked.floor, asked.direction);
         let bets = if betting == Betting::Yes { Bets::fit(&past[from..], &asked) } else { None };
-        let there: Vec<f64> = past[from..].iter().copied().filter(|v| v.is_finite()).collect();
+        let mut there: Vec<f64> = past[from..].iter().copied().filter(|v| v.is_finite()).collect();
         let rms = (there.iter().map(|e| e * e).sum::<f64>() / there.len().max(1) as f64).sqrt();
-        let noise = crate::robust::mad(&there).unwrap_or(0.0).max(rms);
-        Track { asked, past, level, reference, bets, noise }
+        let noise = crate::robust::mad_in_place(&mut there).unwrap_or(0.0).max(rms);
+        let last = past.iter().rev().copied().find(|v| v.is_finite()).unwrap_or(0.0);
+        let before = std::array::from_fn(|lag| until.checked_sub(lag + 1).map_or(f64::NAN, |t| past[t]));
+        Track { asked, before, last, level, reference, bets, noise }
     }
 
-    /// What the residuals since the moment show; `weight` shrinks steps that rest on less than the past did. Steps that were shown
-    /// before in the same form cost the e-process nothing again.
-    #[must_use]
-    pub fn show(&self, run: &mut Run, since: &[f64], weight: &[f64], rivals: &Rivals) -> Shown {
-        let v: Vec<f64> = since.iter().zip(weight).map(|(e, w)| (e - self.level) * w).collect();
-        let means = self.asked.shape.means(&v);
-        let deviations = |means: &Means| match &self.reference {
-            Some(reference) => reference.deviations(means),
-            None => vec![f64::NEG_INFINITY; means.len()],
-        };
-        let uncapped = deviations(&means);
-        let capped_means = rivals.cap(means);
-        let deviation = deviations(&capped_means);
+    /// Follows the next step since the moment.
+    pub fn follow(&self, stream: &mut Stream, step: &Step<'_>) {
+        let look = stream.len();
+        let (all, means) = stream.means(&self.asked.shape, step, self.level);
+        let deviation = |means: &Means| self.reference.as_ref().map_or(f64::NEG_INFINITY, |reference| reference.deviation(look, means));
         // The bets are made on single steps, so they are fed what rivals leave of single steps.
-        let left: Vec<f64> =
-            capped_means.iter().zip(since).map(|(row, e)| if e.is_finite() { self.level + row[0] } else { f64::NAN }).collect();
-        Shown { deviation, uncapped, ln_e: self.evidence(run, &left), means: capped_means }
+        stream.left.push(if step.residual.is_finite() { self.level + means[0] } else { f64::NAN });
+        stream.shown.deviation.push(deviation(&means));
+        stream.shown.uncapped.push(deviation(&all));
+        stream.shown.means.push(means);
+        let Some(bets) = &self.bets else { return };
+        let mut wealth = stream.wealth.last().cloned().unwrap_or_else(|| Wealth::new(self.asked.direction));
+        if look >= self.asked.shape.grace {
+            wealth.step(bets.whitener.next(stream.left[look], std::array::from_fn(|lag| self.lagged(&stream.left, look, lag + 1))));
+        }
+        stream.shown.ln_e.push(wealth.ln_e());
+        stream.wealth.push(wealth);
     }
 
-    fn evidence(&self, run: &mut Run, since: &[f64]) -> Vec<f64> {
-        let Some(bets) = &self.bets else { return Vec::new() };
-        let grace = self.asked.shape.grace.min(since.len());
-        let series = followed(&self.past, since, grace);
-        for h in grace..since.len() {
-            let z = bets.whitener.standardised(&series, series.len() - since.len() + h);
-            let place = h - grace;
-            if run.fed.get(place).is_some_and(|fed| fed.to_bits() == z.to_bits()) {
-                continue;
-            }
-            run.fed.truncate(place);
-            run.states.truncate(place);
-            let mut state = run.states.last().cloned().unwrap_or_else(|| Wealth::new(self.asked.direction));
-            state.step(z);
-            run.fed.push(z);
-            run.states.push(state);
+    /// What was so many steps before a look: within the grace the last value of the past stands.
+    fn lagged(&self, left: &[f64], look: usize, lag: usize) -> f64 {
+        match look.checked_sub(lag) {
+            Some(at) if at >= self.asked.shape.grace => left[at],
+            Some(_) => self.last,
+            None => self.before[lag - look - 1],
         }
-        let looks = run.states.iter().take(since.len() - grace).map(Wealth::ln_e);
-        std::iter::repeat_n(0.0, grace).chain(looks).collect()
     }
 
     /// The threshold of the e-process at a budget, of which `streams` take part.
     #[must_use]
     pub fn evidence_threshold(&self, alpha: f64, streams: f64) -> Option<f64> {
-        self.bets.as_ref().map(|bets| wealth::threshold(bets.reached, alpha, streams) * (APART / bets.apart).clamp(1.0, 2.0))
+        let threshold = |bets: &Bets| wealth::threshold(bets.reached(self.asked.direction), alpha, streams);
+        self.bets.as_ref().map(|bets| threshold(bets) * (APART / bets.apart).clamp(1.0, 2.0))
+    }
+
+    /// What that threshold is at least: it costs nothing, and evidence below it needs no other.
+    #[must_use]
+    pub fn evidence_at_least(&self, alpha: f64) -> Option<f64> {
+        self.bets.as_ref().map(|_| (1.0 / alpha).ln())
     }
 
     /// The smallest noise of one value that is believed.
@@ -170,60 +242,32 @@ impl Bets {
         let innovations: Vec<f64> = (3..past.len()).map(|t| whitener.standardised(past, t)).collect();
         let length = asked.shape.horizon.saturating_sub(asked.shape.grace).max(1);
         let stride = (innovations.len().saturating_sub(length) / 24).clamp(1, 12);
-        let maxima = wealth::guard(&innovations, length, stride, asked.direction, STRETCHES_MIN)?;
-        Some(Bets { whitener, reached: wealth::reached(&maxima), apart: innovations.len() as f64 / length as f64 })
-    }
-}
-
-fn means_at(past: &[f64], shape: &Shape, at: usize) -> Means {
-    let level = shape.level(past, at);
-    let v: Vec<f64> = past[at..at + shape.horizon].iter().map(|e| e - level).collect();
-    shape.means(&v)
-}
-
-/// What single peers show in the same windows.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Rivals {
-    /// How far the target moved from its level before the moment.
-    pub own: Means,
-    /// The same minus how far each peer moved.
-    pub differences: Vec<Means>,
-}
-
-impl Rivals {
-    /// What is left of each mean when rivals have had their say: the one nearer to zero of it and of the differences to nearly all
-    /// rivals, zero where the signs differ. A quarter of the rivals may disagree: one sick peer of four or more decides nothing. Where
-    /// all moved far, they do not move by exactly the same: a part of the common movement is allowed for.
-    fn cap(&self, mut means: Means) -> Means {
-        let mut differences = Vec::with_capacity(self.differences.len());
-        for (look, row) in means.iter_mut().enumerate() {
-            for (width, mean) in row.iter_mut().enumerate() {
-                differences.clear();
-                differences.extend(self.differences.iter().filter_map(|r| r.get(look)).map(|r| r[width]).filter(|d| d.is_finite()));
-                if differences.len() < 2 {
-                    continue;
-                }
-                differences.sort_unstable_by(f64::total_cmp);
-                let last = differences.len() - 1;
-                let spared = differences.len() / 4;
-                let middle = 0.5 * (differences[last / 2] + differences[last.div_ceil(2)]);
-                let common = self.own[look][width] - middle;
-                let allowed = if common.is_finite() { ALLOWED * common.abs() } else { 0.0 };
-                *mean = if *mean > 0.0 {
-                    (mean.min(differences[spared]) - allowed).max(0.0)
-                } else {
-                    (mean.max(differences[last - spared]) + allowed).min(0.0)
-                };
-            }
+        if wealth::stretches(innovations.len(), length, stride) < STRETCHES_MIN {
+            return None;
         }
-        means
+        let apart = innovations.len() as f64 / length as f64;
+        Some(Bets { whitener, innovations, stretch: (length, stride), reached: OnceLock::new(), apart })
+    }
+
+    fn reached(&self, direction: Direction) -> f64 {
+        let (length, stride) = self.stretch;
+        *self.reached.get_or_init(|| wealth::reached(&wealth::guard(&self.innovations, length, stride, direction)))
     }
 }
 
-/// The last steps of the past and what followed, where the grace is replaced by the last value before it.
-fn followed(past: &[f64], since: &[f64], grace: usize) -> Vec<f64> {
-    let before = &past[past.len().saturating_sub(8)..];
-    let last = past.iter().rev().copied().find(|v| v.is_finite()).unwrap_or(0.0);
-    let graced = since.iter().enumerate().map(|(h, e)| if h < grace { last } else { *e });
-    before.iter().copied().chain(graced).collect()
+/// What is left of a mean when rivals have had their say: the one nearer to zero of it and of the differences to nearly all rivals, zero
+/// where the signs differ. A quarter of the rivals may disagree: one sick peer of four or more decides nothing. Where all moved far, they
+/// do not move by exactly the same: a part of the common movement is allowed for. `own` is how far the target moved, `differences` the
+/// same minus how far each rival did.
+fn capped(mean: f64, own: f64, differences: &mut [f64]) -> f64 {
+    if differences.len() < 2 {
+        return mean;
+    }
+    differences.sort_unstable_by(f64::total_cmp);
+    let last = differences.len() - 1;
+    let spared = differences.len() / 4;
+    let middle = 0.5 * (differences[last / 2] + differences[last.div_ceil(2)]);
+    let common = own - middle;
+    let allowed = if common.is_finite() { ALLOWED * common.abs() } else { 0.0 };
+    if mean > 0.0 { (mean.min(differences[spared]) - allowed).max(0.0) } else { (mean.max(differences[last - spared]) + allowed).min(0.0) }
 }

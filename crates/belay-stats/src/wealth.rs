@@ -11,15 +11,18 @@ use crate::robust::{mad, median, quantile};
 use crate::share::Direction;
 
 /// Order of the autoregression.
-const ORDER: usize = 3;
+pub const ORDER: usize = 3;
 /// Shifts that are bet on, in standardised units.
 const SHIFTS: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
 /// Scales that are bet on.
 const SCALES: [f64; 2] = [3.0, 8.0];
 /// The part of the capital that is shared out anew at each step.
 const SHARED: f64 = 0.02;
-/// What one step may do to the logarithm of a bet.
-const STEP_MAX: f64 = 30.0;
+/// All bets there are.
+const BETS: usize = 2 * SHIFTS.len() + SCALES.len();
+/// What one step may do to a bet: a factor of exp(30) either way.
+const MOST: f64 = 10_686_474_581_524.463;
+const LEAST: f64 = 1.0 / MOST;
 /// Innovations are standardised by a little more than their estimated size.
 const WIDER: f64 = 1.1;
 
@@ -40,8 +43,10 @@ impl Whitener {
         if past.len() < 30 {
             return None;
         }
-        let rows: Vec<f64> = (ORDER..past.len()).flat_map(|t| [zero(past[t - 1]), zero(past[t - 2]), zero(past[t - 3])]).collect();
-        let found = Ridge { lambda: 1e-6, intercept: false, solves: 4 }.fit(&rows, &past[ORDER..], ORDER)?;
+        let there: Vec<f64> = past.iter().map(|v| zero(*v)).collect();
+        let rows = past.len() - ORDER;
+        let lags: [&[f64]; ORDER] = std::array::from_fn(|i| &there[ORDER - 1 - i..][..rows]);
+        let found = Ridge { lambda: 1e-6, intercept: false, solves: 4 }.fit(&lags, &past[ORDER..])?;
         let mut whitener = Whitener { ar: [found[0], found[1], found[2]], centre: 0.0, scale: 1.0 };
         let innovations: Vec<f64> = (ORDER..past.len()).map(|t| whitener.innovation(past, t)).filter(|w| w.is_finite()).collect();
         let n = innovations.len() as f64;
@@ -63,6 +68,14 @@ impl Whitener {
         self.innovation(series, t) - self.centre
     }
 
+    /// The standardised innovation of a value, given those before it, the latest first; NaN where the value is missing.
+    #[must_use]
+    pub fn next(&self, value: f64, before: [f64; ORDER]) -> f64 {
+        let lag = |i: usize| if before[i].is_finite() { before[i] } else { 0.0 };
+        let innovation = value - self.ar[0] * lag(0) - self.ar[1] * lag(1) - self.ar[2] * lag(2);
+        (innovation - self.centre) / (WIDER * self.scale)
+    }
+
     /// As [`Whitener::at`], in standardised units.
     #[must_use]
     pub fn standardised(&self, series: &[f64], t: usize) -> f64 {
@@ -73,7 +86,7 @@ impl Whitener {
 /// The capital of all bets while innovations arrive.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wealth {
-    capital: [f64; 10],
+    capital: [f64; BETS],
     bets: usize,
     direction: Direction,
     ln_e: f64,
@@ -83,21 +96,19 @@ impl Wealth {
     /// Begins with equal capitals.
     #[must_use]
     pub fn new(direction: Direction) -> Wealth {
-        let bets = if direction == Direction::Both { 10 } else { 6 };
-        let mut capital = [0.0; 10];
+        let bets = if direction == Direction::Both { BETS } else { SHIFTS.len() + SCALES.len() };
+        let mut capital = [0.0; BETS];
         capital[..bets].fill(1.0 / bets as f64);
         Wealth { capital, bets, direction, ln_e: 0.0 }
     }
 
     /// Takes the next standardised innovation; NaN says nothing.
     pub fn step(&mut self, z: f64) {
-        let mut total = 0.0;
-        for (i, capital) in self.capital[..self.bets].iter_mut().enumerate() {
-            if z.is_finite() {
-                *capital *= factor(i, z, self.direction);
-            }
-            total += *capital;
+        if z.is_finite() {
+            let factors = factors(z, self.direction);
+            self.capital.iter_mut().zip(&factors).for_each(|(capital, factor)| *capital *= factor);
         }
+        let total = total(&self.capital);
         self.ln_e += total.ln();
         let (kept, share) = ((1.0 - SHARED) / total, SHARED / self.bets as f64);
         self.capital[..self.bets].iter_mut().for_each(|capital| *capital = *capital * kept + share);
@@ -110,45 +121,71 @@ impl Wealth {
     }
 }
 
-/// The likelihood ratio of a bet: a shift, or a wider scale on the side of harm only, so that an improvement earns nothing.
-fn factor(bet: usize, z: f64, direction: Direction) -> f64 {
+/// The likelihood ratios of all bets: shifts towards harm, wider scales on the side of harm only, so that an improvement earns nothing,
+/// and shifts the other way, which are bet on where both are harm.
+fn factors(z: f64, direction: Direction) -> [f64; BETS] {
     let z = if direction == Direction::Down { -z } else { z };
+    let narrow = direction != Direction::Both && z <= 0.0;
+    let mut below = [0.0; BETS];
+    let mut gain = [1.0; BETS];
+    for (i, shift) in SHIFTS.iter().enumerate() {
+        below[i] = z - shift;
+        below[i + SHIFTS.len() + SCALES.len()] = z + shift;
+    }
+    for (i, c) in SCALES.iter().enumerate() {
+        below[i + SHIFTS.len()] = if narrow { z } else { z / c };
+        gain[i + SHIFTS.len()] = if direction == Direction::Both { 1.0 / c } else { 2.0 / (1.0 + c) };
+    }
     let usual = 1.0 + z * z / 3.0;
-    let ratio = if bet < SHIFTS.len() {
-        square(usual / (1.0 + square(z - SHIFTS[bet]) / 3.0))
-    } else if bet < SHIFTS.len() + SCALES.len() {
-        let c = SCALES[bet - SHIFTS.len()];
-        match direction {
-            Direction::Both => square(usual / (1.0 + square(z / c) / 3.0)) / c,
-            Direction::Up | Direction::Down if z > 0.0 => 2.0 / (1.0 + c) * square(usual / (1.0 + square(z / c) / 3.0)),
-            Direction::Up | Direction::Down => 2.0 / (1.0 + c),
-        }
-    } else {
-        square(usual / (1.0 + square(z + SHIFTS[bet - SHIFTS.len() - SCALES.len()]) / 3.0))
-    };
-    ratio.clamp((-STEP_MAX).exp(), STEP_MAX.exp())
+    let mut ratios = [0.0; BETS];
+    for i in 0..BETS {
+        let root = usual / (1.0 + below[i] * below[i] / 3.0);
+        ratios[i] = (root * root * gain[i]).clamp(LEAST, MOST);
+    }
+    ratios
 }
 
-fn square(x: f64) -> f64 {
-    x * x
-}
-
-/// How far the evidence gets where nothing happened: the `q`-quantile over placebo stretches of `length` innovations, one begun every
-/// `stride` steps. `None` if there are fewer than `least`.
+/// How many placebo stretches of `length` innovations, one begun every `stride` steps, there are in so many.
 #[must_use]
-pub fn guard(innovations: &[f64], length: usize, stride: usize, direction: Direction, least: usize) -> Option<Vec<f64>> {
+pub fn stretches(innovations: usize, length: usize, stride: usize) -> usize {
+    innovations.checked_sub(length).map_or(0, |room| room / stride.max(1) + 1)
+}
+
+/// How far the evidence gets where nothing happened: the most over each placebo stretch of `length` innovations, one begun every
+/// `stride` steps.
+///
+/// What a bet makes of an innovation is the same in all stretches, and computed once; capitals are left as they grow, so that their sum
+/// is the evidence and no step needs a logarithm.
+#[must_use]
+pub fn guard(innovations: &[f64], length: usize, stride: usize, direction: Direction) -> Vec<f64> {
+    let begins = (0..stretches(innovations.len(), length, stride)).map(|i| i * stride.max(1));
+    let factors: Vec<[f64; BETS]> = innovations.iter().map(|z| if z.is_finite() { factors(*z, direction) } else { [1.0; BETS] }).collect();
+    let begun = Wealth::new(direction);
+    let share: [f64; BETS] = std::array::from_fn(|i| if i < begun.bets { SHARED / begun.bets as f64 } else { 0.0 });
     let largest = |from: usize| {
-        let mut wealth = Wealth::new(direction);
-        let mut most = f64::NEG_INFINITY;
-        for z in &innovations[from..from + length] {
-            wealth.step(*z);
-            most = most.max(wealth.ln_e());
+        let mut capital = begun.capital;
+        let (mut most, mut shed) = (f64::NEG_INFINITY, 0.0);
+        let mut most_since = 0.0_f64;
+        for factors in &factors[from..from + length] {
+            capital.iter_mut().zip(factors).for_each(|(capital, factor)| *capital *= factor);
+            let total = total(&capital);
+            most_since = most_since.max(total);
+            capital.iter_mut().zip(&share).for_each(|(capital, share)| *capital = *capital * (1.0 - SHARED) + share * total);
+            if !(1e-200..1e200).contains(&total) {
+                most = f64::max(most, shed + most_since.ln());
+                shed += total.ln();
+                most_since = 0.0;
+                capital.iter_mut().for_each(|capital| *capital /= total);
+            }
         }
-        most
+        most.max(shed + most_since.ln())
     };
-    let room = innovations.len().checked_sub(length)?;
-    let maxima: Vec<f64> = (0..=room).step_by(stride.max(1)).map(largest).collect();
-    (maxima.len() >= least).then_some(maxima)
+    begins.map(largest).collect()
+}
+
+/// The sum of all capitals, by halves.
+fn total(c: &[f64; BETS]) -> f64 {
+    ((c[0] + c[1]) + (c[2] + c[3])) + ((c[4] + c[5]) + (c[6] + c[7])) + (c[8] + c[9])
 }
 
 /// What nearly all placebo stretches stay below: the 98 % quantile of their maxima; infinite where there are none.
@@ -184,6 +221,28 @@ mod tests {
             }
         }
         assert_eq!(seen, 60);
+    }
+
+    #[test]
+    fn the_guard_reaches_what_the_process_reaches_over_each_stretch() {
+        let mut rng = Rng::new(3);
+        let mut innovations: Vec<f64> = (0..300).map(|_| rng.normal()).collect();
+        innovations[50] = f64::NAN;
+        innovations[100..260].iter_mut().for_each(|z| *z *= 1e4);
+        for direction in [Direction::Both, Direction::Up, Direction::Down] {
+            let maxima = guard(&innovations, 120, 12, direction);
+            assert_eq!((maxima.len(), stretches(300, 120, 12)), (16, 16));
+            for (i, most) in maxima.iter().enumerate() {
+                let mut wealth = Wealth::new(direction);
+                let looks = innovations[12 * i..12 * i + 120].iter().map(|z| {
+                    wealth.step(*z);
+                    wealth.ln_e()
+                });
+                let expected = looks.fold(f64::NEG_INFINITY, f64::max);
+                assert!((most - expected).abs() <= 1e-9 * expected.abs().max(1.0), "{most} {expected}");
+            }
+        }
+        assert_eq!((guard(&innovations[..119], 120, 12, Direction::Up), stretches(119, 120, 12)), (vec![], 0));
     }
 
     #[test]

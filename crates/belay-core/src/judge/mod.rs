@@ -10,6 +10,7 @@ mod blame;
 pub(crate) mod budget;
 mod checks;
 mod conclude;
+mod known;
 pub mod relive;
 mod sight;
 mod together;
@@ -18,11 +19,9 @@ pub mod window;
 
 use crate::model::change::Trial;
 use crate::model::evidence::Evidence;
-use crate::model::ids::SignalName;
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Check, Finding, Look};
-use sight::Sight;
-use std::collections::BTreeMap;
+use sight::{Rows, Sight};
 use weigh::Calibrated;
 
 /// A trial being watched: what its own past says, prepared once. It is rebuilt from evidence and
@@ -31,13 +30,20 @@ use weigh::Calibrated;
 pub struct Watch {
     trial: Trial,
     past: Evidence,
-    calibrated: BTreeMap<SignalName, Option<Calibrated>>,
+    /// For each signal of the trial its rows, and what was calibrated on them.
+    rows: Vec<Rows>,
+    calibrated: Vec<Option<Calibrated>>,
 }
 
 impl Watch {
     /// Begins to watch a trial, given the evidence up to now (its own past at least).
     pub fn begin(trial: &Trial, past: &Evidence) -> Self {
-        Self { trial: trial.clone(), past: past.clone(), calibrated: BTreeMap::new() }
+        let signals = trial.signals.len();
+        let mut rows = vec![Rows::default(); signals];
+        for (rows, signal) in rows.iter_mut().zip(&trial.signals) {
+            rows.update(trial, signal, past.windows.get(&signal.name), None);
+        }
+        Self { trial: trial.clone(), past: past.clone(), rows, calibrated: vec![None; signals] }
     }
 
     /// Whether it watches this very trial: the same hosts, peers, times and signals. Where a host has come since, a new one begins.
@@ -57,7 +63,10 @@ impl Watch {
                 }
             }
         }
-        look_at(&self.trial, &self.past, &mut self.calibrated)
+        for (rows, signal) in self.rows.iter_mut().zip(&self.trial.signals) {
+            rows.update(&self.trial, signal, self.past.windows.get(&signal.name), new.windows.get(&signal.name));
+        }
+        look_at(&self.trial, self.past.at, &self.rows, &mut self.calibrated)
     }
 }
 
@@ -67,8 +76,8 @@ pub fn judge(trial: &Trial, evidence: &Evidence) -> Look {
     Watch::begin(trial, &nothing).look(evidence)
 }
 
-fn look_at(trial: &Trial, evidence: &Evidence, calibrated: &mut BTreeMap<SignalName, Option<Calibrated>>) -> Look {
-    let sights: Vec<Sight> = trial.signals.iter().map(|signal| Sight::of(trial, signal, evidence.windows.get(&signal.name))).collect();
+fn look_at(trial: &Trial, at: Timestamp, rows: &[Rows], calibrated: &mut [Option<Calibrated>]) -> Look {
+    let sights: Vec<Sight> = trial.signals.iter().zip(rows).map(|(signal, rows)| rows.sight(signal)).collect();
     let mut findings: Vec<Finding> = Vec::new();
     findings.extend(checks::runs(trial));
     let weighed = together::weigh(trial, &sights, calibrated);
@@ -77,12 +86,12 @@ fn look_at(trial: &Trial, evidence: &Evidence, calibrated: &mut BTreeMap<SignalN
     };
     let assured = sights.iter().zip(&weighed).all(assured);
     for (sight, weighed) in sights.iter().zip(&weighed) {
-        findings.extend(checks::signals(trial, sight, weighed.as_ref(), evidence.at >= trial.ends));
+        findings.extend(checks::signals(trial, sight, weighed.as_ref(), at >= trial.ends));
     }
     agree::agree(&mut findings, trial.treated.len());
     findings.iter_mut().for_each(|finding| say_caution(trial, finding));
-    let lacks = sights.iter().flat_map(|sight| checks::lacks(trial, sight, evidence.at)).collect();
-    conclude::conclude(trial, evidence.at, &sights, findings, lacks, assured)
+    let lacks = sights.iter().flat_map(|sight| checks::lacks(trial, sight, at)).collect();
+    conclude::conclude(trial, at, &sights, findings, lacks, assured)
 }
 
 /// Whether a check compares a signal with its own past and the peers: its thresholds can be wider.

@@ -1,11 +1,17 @@
 //! A signal as the checks see it: one row of steps a host, each row knowing where its own change
 //! is. Hosts of a wave change at different moments, so "since the change" is per host; peers and
 //! treated hosts share the calendar, so rows have a common beginning.
+//!
+//! Rows are laid out once and grow with what comes; what checks ask of the past of a row is kept with it.
 
+use std::cell::OnceCell;
+
+use super::known::Known;
 use crate::model::change::{Nearness, Peer, Trial};
 use crate::model::ids::HostId;
 use crate::model::signal::{Signal, Window};
 use crate::model::time::{Span, Timestamp};
+use crate::model::verdict::Numbers;
 
 /// A signal of a trial, ready to be looked at.
 pub(super) struct Sight<'a> {
@@ -16,21 +22,31 @@ pub(super) struct Sight<'a> {
     /// Number of steps.
     pub(super) steps: usize,
     /// Hosts that changed, without those whose clock forbids tight comparisons.
-    pub(super) treated: Vec<Row>,
+    pub(super) treated: &'a [Row],
     /// Hosts compared with, nearest first.
-    pub(super) peers: Vec<(Nearness, Row)>,
+    pub(super) peers: &'a [(Nearness, Row)],
+    /// Which layout of the rows it is: while it is the same, steps were added at most.
+    pub(super) laid: u64,
+    /// The numbers of all treated hosts, which several findings tell: made once a look.
+    pub(super) numbers: OnceCell<Numbers>,
 }
 
-/// What all rows of a sight have in common.
-struct Calendar<'a> {
-    window: Option<&'a Window>,
+/// The rows of a signal, kept from look to look.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rows {
     from: Timestamp,
     step: Span,
     steps: usize,
     grace: Span,
+    treated: Vec<Row>,
+    peers: Vec<(Nearness, Row)>,
+    laid: u64,
+    /// Whether the window held samples beyond its end: they count once it reaches them.
+    early: bool,
 }
 
 /// One host's steps.
+#[derive(Clone, Debug)]
 pub(super) struct Row {
     /// The host.
     pub(super) host: HostId,
@@ -40,27 +56,96 @@ pub(super) struct Row {
     pub(super) onset: usize,
     /// First step after the grace.
     pub(super) settled: usize,
+    /// Steps of the grace, those to come included.
+    pub(super) grace: usize,
     /// First step that is no evidence any more, because the host had left the Change.
     pub(super) end: usize,
     /// When anything at all was last heard of the host.
     pub(super) heard: Option<Timestamp>,
+    /// When the host changed, and when it left the Change.
+    times: (Option<Timestamp>, Option<Timestamp>),
+    /// What checks ask of its past.
+    pub(super) known: Known,
 }
 
-impl<'a> Sight<'a> {
-    /// Lays the window of a signal out in rows.
-    pub(super) fn of(trial: &'a Trial, signal: &'a Signal, window: Option<&Window>) -> Self {
-        let from = window.map_or(Timestamp::default(), |window| window.from);
-        let span = window.map_or(Span::ZERO, |window| window.to.since(window.from));
-        let steps = usize::try_from(span.ms() / signal.step.ms().max(1)).unwrap_or(0);
-        let calendar = Calendar { window, from, step: signal.step, steps, grace: trial.grace };
-        let tight = trial.treated.iter().filter(|(_, treated)| !treated.skewed);
-        let treated = tight.map(|(host, treated)| Row::of(host, &calendar, Some(treated.onset), treated.left));
-        let peer = |(host, peer): (&HostId, &Peer)| (peer.nearness, Row::of(host, &calendar, peer.until, None));
-        let mut peers: Vec<(Nearness, Row)> = trial.peers.iter().map(peer).collect();
-        peers.sort_by(|a, b| (a.0, &a.1.host).cmp(&(b.0, &b.1.host)));
-        Self { signal, from, steps, treated: treated.collect(), peers }
+impl Rows {
+    /// Takes in what has come: `window` is all of it, `new` what this look brought. Where it only adds steps at the end, so does this.
+    pub(super) fn update(&mut self, trial: &Trial, signal: &Signal, window: Option<&Window>, new: Option<&Window>) {
+        let Some(window) = window else {
+            self.lay(trial, signal, None);
+            return;
+        };
+        let end = self.from + self.step.times(i64::try_from(self.steps).unwrap_or(i64::MAX));
+        let follows = self.laid > 0 && !self.early && self.step == signal.step && window.from == self.from;
+        match new {
+            Some(new) if follows && new.from == end && window.to == new.to => {
+                self.fill(new);
+                if self.early {
+                    self.lay(trial, signal, Some(window));
+                }
+            }
+            None if follows && window.to.since(end) < self.step && window.to >= end => {}
+            Some(_) | None => self.lay(trial, signal, Some(window)),
+        }
     }
 
+    /// Lays a window out anew.
+    fn lay(&mut self, trial: &Trial, signal: &Signal, window: Option<&Window>) {
+        let from = window.map_or(Timestamp::default(), |window| window.from);
+        let tight = trial.treated.iter().filter(|(_, treated)| !treated.skewed);
+        let treated = tight.map(|(host, treated)| Row::of(host, (Some(treated.onset), treated.left))).collect();
+        let peer = |(host, peer): (&HostId, &Peer)| (peer.nearness, Row::of(host, (peer.until, None)));
+        let mut peers: Vec<(Nearness, Row)> = trial.peers.iter().map(peer).collect();
+        peers.sort_by(|a, b| (a.0, &a.1.host).cmp(&(b.0, &b.1.host)));
+        *self = Self { from, step: signal.step, steps: 0, grace: trial.grace, treated, peers, laid: self.laid + 1, early: false };
+        if let Some(window) = window {
+            self.fill(window);
+        }
+    }
+
+    /// Fills the steps from the last on with a window.
+    fn fill(&mut self, window: &Window) {
+        let span = window.to.since(self.from).ms() / self.step.ms().max(1);
+        let steps = usize::try_from(span).unwrap_or(0).max(self.steps);
+        let calendar = Calendar { window, from: self.from, step: self.step, known: self.steps, steps, grace: self.grace };
+        let mut early = false;
+        self.all().for_each(|row| early |= row.fill(&calendar));
+        self.early = early;
+        let first = self.treated.iter().map(|row| row.onset).min().unwrap_or(steps);
+        self.all().for_each(|row| row.known.follow(&row.values, row.onset, first));
+        self.steps = steps;
+    }
+
+    fn all(&mut self) -> impl Iterator<Item = &mut Row> {
+        self.treated.iter_mut().chain(self.peers.iter_mut().map(|(_, row)| row))
+    }
+
+    /// The signal as the checks see it.
+    pub(super) fn sight<'a>(&'a self, signal: &'a Signal) -> Sight<'a> {
+        Sight {
+            signal,
+            from: self.from,
+            steps: self.steps,
+            treated: &self.treated,
+            peers: &self.peers,
+            laid: self.laid,
+            numbers: OnceCell::new(),
+        }
+    }
+}
+
+/// What all rows of a signal have in common.
+struct Calendar<'a> {
+    window: &'a Window,
+    from: Timestamp,
+    step: Span,
+    /// Steps that were filled before, and steps there are.
+    known: usize,
+    steps: usize,
+    grace: Span,
+}
+
+impl Sight<'_> {
     /// When a step begins.
     pub(super) fn time(&self, step: usize) -> Timestamp {
         self.from + self.signal.step.times(i64::try_from(step).unwrap_or(i64::MAX))
@@ -76,33 +161,57 @@ impl<'a> Sight<'a> {
     /// The nearest peers that are enough to compare with: those of the same release where there
     /// are at least three, else all.
     pub(super) fn nearest(&self) -> impl Iterator<Item = &Row> {
+        self.nearest_places().map(|place| &self.peers[place].1)
+    }
+
+    /// Where the nearest peers are among all.
+    pub(super) fn nearest_places(&self) -> impl Iterator<Item = usize> {
         let same = self.peers.iter().filter(|(nearness, _)| *nearness == Nearness::SameRelease).count();
         let all = same < 3;
-        self.peers.iter().filter(move |(nearness, _)| all || *nearness == Nearness::SameRelease).map(|(_, row)| row)
+        (0..self.peers.len()).filter(move |place| all || self.peers[*place].0 == Nearness::SameRelease)
     }
 }
 
 impl Row {
-    fn of(host: &HostId, calendar: &Calendar<'_>, changed: Option<Timestamp>, left: Option<Timestamp>) -> Self {
-        let Calendar { window, from, step, steps, grace } = *calendar;
-        let mut values = vec![None; steps];
-        let samples = window.and_then(|window| window.hosts.get(host)).map_or(&[][..], |series| series.samples());
-        for sample in samples {
-            let index = usize::try_from(sample.at.since(from).ms() / step.ms().max(1)).ok().filter(|_| sample.at >= from);
-            if let Some(slot) = index.and_then(|index| values.get_mut(index)) {
-                *slot = Some(sample.value).filter(|value| value.is_finite());
+    fn of(host: &HostId, times: (Option<Timestamp>, Option<Timestamp>)) -> Self {
+        let known = Known::default();
+        Self { host: host.clone(), values: Vec::new(), onset: 0, settled: 0, grace: 0, end: 0, heard: None, times, known }
+    }
+
+    /// Takes the values of a window into its steps; says whether there are values beyond them, or of steps that were filled before.
+    fn fill(&mut self, calendar: &Calendar<'_>) -> bool {
+        let Calendar { window, from, step, known, steps, grace } = *calendar;
+        let length = step.ms().max(1);
+        if self.values.is_empty() {
+            self.values.reserve(steps + steps / 8);
+        }
+        self.values.resize(steps, None);
+        let mut early = false;
+        // Most samples are a step after the one before: no division is needed to know that.
+        let (mut index, mut begins) = (known, from + step.times(i64::try_from(known).unwrap_or(i64::MAX)));
+        for sample in window.hosts.get(&self.host).map_or(&[][..], |series| series.samples()) {
+            if sample.at != begins {
+                let Some(found) = usize::try_from(sample.at.since(from).ms() / length).ok().filter(|_| sample.at >= from) else { continue };
+                (index, begins) = (found, from + step.times(i64::try_from(found).unwrap_or(i64::MAX)));
             }
+            match self.values.get_mut(index).filter(|_| index >= known) {
+                Some(slot) => *slot = Some(sample.value).filter(|value| value.is_finite()),
+                None => early = true,
+            }
+            (index, begins) = (index + 1, begins + step);
         }
         let first_after = |at: Timestamp| {
             let ms = at.since(from).ms().max(0);
-            usize::try_from((ms + step.ms() - 1) / step.ms().max(1)).unwrap_or(steps).min(steps)
+            usize::try_from((ms + length - 1) / length).unwrap_or(usize::MAX)
         };
-        let onset = changed.map_or(steps, first_after);
-        let end = left.map_or(steps, |at| first_after(at - step)).max(onset);
-        values[end..].fill(None);
-        let settled = changed.map_or(steps, |at| first_after(at + grace)).min(end);
-        let heard = window.and_then(|window| window.heard.get(host)).copied();
-        Self { host: host.clone(), values, onset, settled, end, heard }
+        let (changed, left) = self.times;
+        self.onset = changed.map_or(steps, |at| first_after(at).min(steps));
+        self.end = left.map_or(steps, |at| first_after(at - step).min(steps)).max(self.onset);
+        self.values[self.end.max(known)..].fill(None);
+        self.settled = changed.map_or(steps, |at| first_after(at + grace).min(steps)).min(self.end);
+        self.grace = changed.map_or(0, |at| first_after(at + grace) - first_after(at));
+        self.heard = self.heard.max(window.heard.get(&self.host).copied());
+        early
     }
 
     /// The steps before the host's own change.
@@ -134,7 +243,32 @@ impl Row {
 
     /// How many past steps have a value.
     pub(super) fn past_count(&self) -> usize {
-        self.past().iter().flatten().count()
+        self.known.past.count
+    }
+}
+
+/// How many values there are and what they add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Total {
+    pub(super) count: usize,
+    pub(super) sum: f64,
+}
+
+impl Total {
+    /// Takes in these steps.
+    pub(super) fn with(self, values: &[Option<f64>]) -> Self {
+        let add = |total: Self, value: &f64| Self { count: total.count + 1, sum: total.sum + value };
+        values.iter().flatten().fold(self, add)
+    }
+
+    /// Both together.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { count: self.count + other.count, sum: self.sum + other.sum }
+    }
+
+    /// The mean; none of nothing.
+    pub(super) fn mean(self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum / self.count as f64)
     }
 }
 

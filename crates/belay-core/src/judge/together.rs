@@ -5,31 +5,19 @@
 //! And what strikes all hosts in one signal is known to the others: in such weather each host moves in its own way, and none is called
 //! ill by a hint (`checks/single_host.rs`).
 
-use std::collections::BTreeMap;
-
 use belay_stats::many;
 
 use super::sight::Sight;
 use super::weigh::{Calibrated, Laid, Weighed, lay};
 use crate::model::change::Trial;
-use crate::model::ids::SignalName;
 use crate::model::time::Timestamp;
 
 /// At each look of a signal, when it is over and the smallest number of signals among which its bets are believed.
 type Asking = Vec<(Timestamp, Option<usize>)>;
 
 /// Weighs every signal; none where the past is too short.
-pub(super) fn weigh<'c>(
-    trial: &Trial,
-    sights: &[Sight<'_>],
-    calibrated: &'c mut BTreeMap<SignalName, Option<Calibrated>>,
-) -> Vec<Option<Weighed<'c>>> {
-    for sight in sights {
-        calibrated.entry(sight.signal.name.clone()).or_default();
-    }
-    let mut known: BTreeMap<&SignalName, &mut Option<Calibrated>> = calibrated.iter_mut().collect();
-    let laid: Vec<Option<Laid<'c>>> =
-        sights.iter().map(|sight| known.remove(&sight.signal.name).and_then(|known| lay(known, trial, sight))).collect();
+pub(super) fn weigh<'c>(trial: &Trial, sights: &[Sight<'_>], calibrated: &'c mut [Option<Calibrated>]) -> Vec<Option<Weighed<'c>>> {
+    let laid: Vec<Option<Laid<'c>>> = sights.iter().zip(calibrated).map(|(sight, known)| lay(known, trial, sight)).collect();
     let shaken = laid.iter().flatten().any(Laid::shaken);
     let asking: Vec<Asking> =
         laid.iter().zip(sights).map(|(laid, sight)| laid.as_ref().map_or_else(Vec::new, |laid| asks(laid, sight))).collect();

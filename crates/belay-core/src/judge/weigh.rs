@@ -1,7 +1,7 @@
 //! Lays a signal out for the comparison with its own past and its peers, and keeps what was calibrated on the past from look to look.
 
 use belay_stats::alarm::{Alarms, Terms};
-use belay_stats::contrast::{Contrast, Nature, Question, Treated, View};
+use belay_stats::contrast::{Contrast, Nature, Question, Treated};
 use belay_stats::placebo::{PLACEBOS_MIN, Shape};
 use belay_stats::share::Direction;
 
@@ -21,7 +21,6 @@ const DAY_MS: i64 = 86_400_000;
 /// A signal, weighed.
 pub(super) struct Weighed<'c> {
     pub(super) contrast: &'c Contrast,
-    pub(super) view: View,
     pub(super) alarms: Alarms,
     /// The treated hosts, in the order of the view.
     pub(super) hosts: Vec<HostId>,
@@ -35,28 +34,42 @@ pub(super) struct Weighed<'c> {
     pub(super) shaken: bool,
 }
 
-/// What is compared, in steps.
+/// What is compared, in steps: which rows, and how.
 #[derive(Clone, Debug, PartialEq)]
 struct Layout {
     question: Question,
+    /// Rows of the treated hosts, and the step of each one's change.
+    treated: Vec<(usize, usize)>,
+    peers: Vec<usize>,
+    looks: (usize, usize),
+}
+
+/// The values that calibration may see: of each treated host those before its own change, of peers those before the last of these.
+#[derive(Clone, Debug)]
+struct Past {
     treated: Vec<Treated>,
     peers: Vec<Vec<f64>>,
-    hosts: Vec<HostId>,
-    looks: (usize, usize),
 }
 
 /// A contrast with the past it was calibrated on.
 #[derive(Clone, Debug)]
 pub(super) struct Calibrated {
-    past: Layout,
+    layout: Layout,
+    /// The layout of the rows it was made for.
+    laid: u64,
+    past: Past,
     contrast: Option<Contrast>,
+    /// The values since the first change, treated hosts first; made anew at each look in the same room.
+    since: Vec<Vec<f64>>,
 }
 
 /// A signal laid out against its past, before it is known what the other signals show.
 pub(super) struct Laid<'c> {
     contrast: &'c mut Contrast,
-    layout: Layout,
-    view: View,
+    /// The treated hosts, and how many peers.
+    hosts: Vec<HostId>,
+    peers: usize,
+    looks: (usize, usize),
     /// The budget of the signal.
     alpha: f64,
     /// How many signals the trial has.
@@ -67,16 +80,21 @@ pub(super) struct Laid<'c> {
 /// Lays a signal out; `None` where its past is too short to calibrate anything.
 pub(super) fn lay<'c>(known: &'c mut Option<Calibrated>, trial: &Trial, sight: &Sight<'_>) -> Option<Laid<'c>> {
     let layout = Layout::of(trial, sight)?;
-    let past = layout.past();
-    if known.as_ref().is_none_or(|known| !known.past.same(&past)) {
-        let contrast = Contrast::prepare(past.question, &past.treated, &past.peers);
-        *known = Some(Calibrated { past, contrast });
+    let (hosts, looks) = (layout.treated.iter().map(|(row, _)| sight.treated[*row].host.clone()).collect(), layout.looks);
+    if known.as_ref().is_none_or(|known| !known.holds(&layout, sight)) {
+        let past = Past::of(&layout, sight);
+        let contrast = Contrast::prepare(layout.question, &past.treated, &past.peers);
+        *known = Some(Calibrated { layout, laid: sight.laid, past, contrast, since: Vec::new() });
     }
-    let contrast = known.as_mut()?.contrast.as_mut()?;
+    let known = known.as_mut()?;
+    known.laid = sight.laid;
+    known.bring(sight);
+    let peers = known.layout.peers.len();
+    let contrast = known.contrast.as_mut()?;
+    contrast.look_since(&known.since);
     let alpha = budget::of_contrast(trial, sight.signal);
-    let view = contrast.look(&layout.treated, &layout.peers);
     let caution = trial.caution.factor(&sight.signal.name);
-    Some(Laid { contrast, layout, view, alpha, signals: trial.signals.len(), caution })
+    Some(Laid { contrast, hosts, peers, looks, alpha, signals: trial.signals.len(), caution })
 }
 
 impl<'c> Laid<'c> {
@@ -86,7 +104,7 @@ impl<'c> Laid<'c> {
 
     /// At each look, the smallest number of signals among which its bets would be believed.
     pub(super) fn believed_among(&self) -> Vec<Option<usize>> {
-        self.terms(&[]).believed_among(self.contrast, &self.view)
+        self.terms(&[]).believed_among(self.contrast)
     }
 
     /// Whether something struck all hosts: the mean of the treated moved further than placebo changes do, and what the peers did leaves
@@ -95,8 +113,8 @@ impl<'c> Laid<'c> {
         let Some(reference) = self.contrast.group().reference.as_ref() else { return false };
         let bar = reference.threshold(self.alpha / 2.0);
         let beyond = |deviation: &[f64]| deviation.iter().any(|z| *z > bar);
-        let group = &self.view.group;
-        !self.layout.peers.is_empty() && beyond(&group.uncapped) && !beyond(&group.deviation)
+        let group = self.contrast.view().group;
+        self.peers > 0 && beyond(&group.uncapped) && !beyond(&group.deviation)
     }
 
     /// The step of the first look.
@@ -106,18 +124,38 @@ impl<'c> Laid<'c> {
 
     /// Weighs it; `together`: at each look, of how many signals the bets are believed together; `shaken`: in any signal.
     pub(super) fn weigh(self, together: &[usize], shaken: bool) -> Weighed<'c> {
-        let alarms = Alarms::of(self.contrast, &self.view, &self.layout.peers, self.terms(together));
-        let Self { contrast, layout, view, alpha, .. } = self;
-        Weighed { contrast, view, alarms, peers: layout.peers.len(), hosts: layout.hosts, alpha, looks: layout.looks, shaken }
+        let alarms = Alarms::of(self.contrast, self.terms(together));
+        let Self { contrast, hosts, peers, looks, alpha, .. } = self;
+        Weighed { contrast, alarms, hosts, peers, alpha, looks, shaken }
+    }
+}
+
+impl Calibrated {
+    /// Whether it was calibrated on this very past. Steps that were only added change nothing of it.
+    fn holds(&self, layout: &Layout, sight: &Sight<'_>) -> bool {
+        let same = self.layout.question == layout.question && self.layout.treated == layout.treated && self.layout.peers == layout.peers;
+        same && (self.laid == sight.laid || self.past.same(&Past::of(layout, sight)))
+    }
+
+    /// Brings the values since the first change up to now.
+    fn bring(&mut self, sight: &Sight<'_>) {
+        let origin = self.layout.origin();
+        let treated = self.layout.treated.iter().map(|(row, _)| &sight.treated[*row]).map(|row| (row, row.end));
+        let peers = self.layout.peers.iter().map(|row| &sight.peers[*row].1).map(|row| (row, row.onset));
+        self.since.resize_with(self.layout.treated.len() + self.layout.peers.len(), Vec::new);
+        for (since, (row, end)) in self.since.iter_mut().zip(treated.chain(peers)) {
+            since.clear();
+            since.extend(numbers(row, origin, row.values.len(), end));
+        }
     }
 }
 
 impl Layout {
     fn of(trial: &Trial, sight: &Sight<'_>) -> Option<Self> {
-        let rows: Vec<&Row> =
-            sight.treated.iter().filter(|row| row.onset < sight.steps && (!row.has_left() || row.end > row.settled)).collect();
-        let origin = rows.iter().map(|row| row.onset).min()?;
-        let grace = rows.iter().map(|row| row.settled.saturating_sub(row.onset)).max()?;
+        let compared = |row: &Row| row.onset < sight.steps && (!row.has_left() || row.end > row.settled);
+        let rows = || sight.treated.iter().enumerate().filter(|(_, row)| compared(row));
+        let origin = rows().map(|(_, row)| row.onset).min()?;
+        let grace = rows().map(|(_, row)| row.grace).max()?;
         let base = BASE_MAX.min(origin / 8);
         let day = usize::try_from(DAY_MS / sight.signal.step.ms().max(1)).unwrap_or(usize::MAX);
         let season = Some(day).filter(|day| *day >= 2 && origin >= day.saturating_mul(2));
@@ -131,43 +169,49 @@ impl Layout {
             season,
             shape: Shape { base, grace, horizon },
         };
-        let treated = rows.iter().map(|row| Treated { values: numbers(row, row.end), onset: row.onset }).collect();
-        let hosts = rows.iter().map(|row| row.host.clone()).collect();
-        let there = |row: &&Row| present(&row.values[..origin.min(row.onset)], origin, 2) && still(row, origin, sight.steps);
-        let peers: Vec<Vec<f64>> = sight.nearest().filter(there).take(PEERS_MAX).map(|row| numbers(row, row.onset)).collect();
-        let peers = if peers.len() < 2 { Vec::new() } else { peers };
-        Some(Self { question, treated, peers, hosts, looks: (horizon, due) })
+        let there = |row: &Row| {
+            let past = row.known.before(&row.values, origin.min(row.onset));
+            origin > 0 && past.count * 2 >= origin && still(row, origin, sight.steps)
+        };
+        let mut peers: Vec<usize> = sight.nearest_places().filter(|place| there(&sight.peers[*place].1)).take(PEERS_MAX).collect();
+        if peers.len() < 2 {
+            peers.clear();
+        }
+        Some(Self { question, treated: rows().map(|(i, row)| (i, row.onset)).collect(), peers, looks: (horizon, due) })
     }
 
-    /// The layout as it was when the first host changed: what calibration may see.
-    fn past(&self) -> Self {
-        let origin = self.treated.iter().map(|t| t.onset).min().unwrap_or(0);
-        let cut = |t: &Treated| Treated { values: t.values[..t.onset.min(t.values.len())].to_vec(), onset: t.onset };
-        let last = self.treated.iter().map(|t| t.onset).max().unwrap_or(origin);
-        let peers = self.peers.iter().map(|values| values[..last.min(values.len())].to_vec()).collect();
-        Self { treated: self.treated.iter().map(cut).collect(), peers, ..self.clone() }
+    /// The step of the first change.
+    fn origin(&self) -> usize {
+        self.treated.iter().map(|(_, onset)| *onset).min().unwrap_or(0)
+    }
+}
+
+impl Past {
+    fn of(layout: &Layout, sight: &Sight<'_>) -> Self {
+        let last = layout.treated.iter().map(|(_, onset)| *onset).max().unwrap_or(0);
+        let treated = |(row, onset): &(usize, usize)| {
+            let row = &sight.treated[*row];
+            Treated { values: numbers(row, 0, *onset, row.end).collect(), onset: *onset }
+        };
+        let peer = |row: &usize| {
+            let row = &sight.peers[*row].1;
+            numbers(row, 0, last.min(row.values.len()), row.onset).collect()
+        };
+        Self { treated: layout.treated.iter().map(treated).collect(), peers: layout.peers.iter().map(peer).collect() }
     }
 
-    /// Whether two pasts are the same, bit for bit (a missing value equals itself).
+    /// Whether two pasts of the same layout are the same, bit for bit (a missing value equals itself).
     fn same(&self, other: &Self) -> bool {
         let equal = |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
-        self.question == other.question
-            && self.hosts == other.hosts
-            && self.peers.len() == other.peers.len()
-            && self.treated.iter().zip(&other.treated).all(|(a, b)| a.onset == b.onset && equal(&a.values, &b.values))
+        self.treated.iter().zip(&other.treated).all(|(a, b)| equal(&a.values, &b.values))
             && self.peers.iter().zip(&other.peers).all(|(a, b)| equal(a, b))
     }
 }
 
-/// The values of a row up to a step; what lies beyond is no evidence, and missing.
-fn numbers(row: &Row, end: usize) -> Vec<f64> {
-    let value = |(step, value): (usize, &Option<f64>)| value.filter(|_| step < end).unwrap_or(f64::NAN);
-    row.values.iter().enumerate().map(value).collect()
-}
-
-/// Whether at least one in `one_in` of so many steps has a value.
-fn present(values: &[Option<f64>], of: usize, one_in: usize) -> bool {
-    values.iter().flatten().count() * one_in >= of && of > 0
+/// The values of some steps of a row; what lies beyond `end` is no evidence, and missing.
+fn numbers(row: &Row, from: usize, to: usize, end: usize) -> impl Iterator<Item = f64> {
+    let value = move |(step, value): (usize, &Option<f64>)| value.filter(|_| from + step < end).unwrap_or(f64::NAN);
+    row.values[from.min(to)..to].iter().enumerate().map(value)
 }
 
 /// Whether a peer is still one: it has values in most of the steps since the first host changed.

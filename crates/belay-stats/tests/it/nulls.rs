@@ -70,8 +70,8 @@ impl Null {
         let shape = Shape { base: 24, grace: 2, horizon: HORIZON };
         let question = Question { nature: Nature::Proportional, direction: Direction::Both, season: Some(DAY), shape };
         let mut contrast = Contrast::prepare(question, &self.treated, &self.peers).expect("three days of past are enough");
-        let view = contrast.look(&self.treated, &self.peers);
-        let alarms = Alarms::of(&mut contrast, &view, &self.peers, Terms { alpha: budget, signals: 1, caution: 1.0, together: &[] });
+        contrast.look(&self.treated, &self.peers);
+        let alarms = Alarms::of(&mut contrast, Terms { alpha: budget, signals: 1, caution: 1.0, together: &[] });
         let group = (alarms.group.bets.is_some() || alarms.group.again.is_some()) && alarms.led_by.is_none();
         let alone = alarms.hosts.iter().flatten().filter(|alarm| alarm.windows.is_some() || alarm.bets.is_some()).count();
         group || alone >= 2

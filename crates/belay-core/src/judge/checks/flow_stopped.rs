@@ -13,6 +13,7 @@
 //!
 //! **Example**: `requests stopped on 12 of 12 changed hosts; 0 of 18 unchanged peers did`.
 
+use super::super::known::Runs;
 use super::super::sight::{Row, Sight};
 use super::PAST_MIN;
 use super::quorum::{Inquiry, Shown, inquire};
@@ -58,27 +59,10 @@ pub(super) fn is_zero(value: f64) -> bool {
 /// ends a run. Where peers can contradict, one run that is far longer than all others is an incident
 /// of the past (the bad change of an hour ago) and must not blind the host to the next.
 pub(super) fn usual(values: &[Option<f64>], holds: impl Fn(f64) -> bool, peers: bool) -> usize {
-    let (mut longest, mut second, mut now) = (0, 0, 0);
-    for value in values.iter().chain([&None]) {
-        if value.is_some_and(&holds) {
-            now += 1;
-            continue;
-        }
-        if now > longest {
-            second = longest;
-            longest = now;
-        } else {
-            second = second.max(now);
-        }
-        now = 0;
-    }
-    let rare = 2 * longest < values.iter().flatten().count();
-    let incident = peers && rare && longest >= INCIDENT_MIN && longest > 4 * second;
-    if incident { second } else { longest }
+    let mut runs = Runs::default();
+    values.iter().for_each(|value| runs.take(value.map(&holds)));
+    runs.usual(peers)
 }
-
-/// A run must be this long to be an incident of its own.
-const INCIDENT_MIN: usize = 8;
 
 /// The first run of at least `need` values for which something holds and that reaches the step
 /// `settled`: where it begins and how long it is.

@@ -14,7 +14,7 @@
 
 use super::super::sight::{Row, Sight};
 use super::PAST_MIN;
-use super::flow_stopped::{is_zero, run, usual};
+use super::flow_stopped::{is_zero, run};
 use super::quorum::{Inquiry, Shown, inquire};
 use crate::model::change::Trial;
 use crate::model::signal::Harm;
@@ -29,32 +29,24 @@ pub(super) fn check(trial: &Trial, sight: &Sight<'_>) -> Option<Finding> {
 fn frozen(row: &Row, begin: usize, peers: bool, harm: Harm) -> Option<Option<Shown>> {
     let begin = begin.min(row.values.len());
     let end = row.end_after(begin);
-    if row.values[..begin].iter().flatten().count() < PAST_MIN || row.values[begin..end].iter().flatten().count() == 0 {
+    if row.known.before(&row.values, begin).count < PAST_MIN || row.values[begin..end].iter().flatten().count() == 0 {
         return None;
     }
     let settled = row.grace_after(begin);
     let shown = |need: usize, found: Option<(usize, usize)>| found.map(|(from, length)| Shown { from: begin + from, length, need });
-    let zeros = 3.max(usual(&row.values[..begin], is_zero, peers) + 2);
     // Where more is worse, nothing at all is the best there is.
     let good = harm == Harm::Up;
-    let by_zeros = shown(zeros, run(&row.values[begin..end], zeros, is_zero, settled)).filter(|_| !good);
-    let same = repeats(&row.values[..end], |value| good && value == 0.0);
-    let need = 6.max(usual(&same[..begin], is_zero, peers) + 2);
-    Some(by_zeros.or_else(|| shown(need, run(&same[begin..], need, is_zero, settled))))
+    let (zeros, repeats) = row.known.runs(&row.values, begin);
+    let need = 3.max(zeros.usual(peers) + 2);
+    let by_zeros = shown(need, run(&row.values[begin..end], need, is_zero, settled)).filter(|_| !good);
+    let need = 6.max(repeats[usize::from(good)].usual(peers) + 2);
+    let same = differs(&row.values[..end], begin, |value| good && value == 0.0);
+    Some(by_zeros.or_else(|| shown(need, run(&same, need, is_zero, settled))))
 }
 
-/// 0 where a value equals the one before it, 1 where it differs, nothing where either is missing.
-fn repeats(values: &[Option<f64>], spared: impl Fn(f64) -> bool) -> Vec<Option<f64>> {
-    let mut before: Option<f64> = None;
-    values
-        .iter()
-        .map(|value| {
-            let differs = match (before, value) {
-                (Some(before), Some(value)) => Some(if before.to_bits() == value.to_bits() && !spared(*value) { 0.0 } else { 1.0 }),
-                (None, _) | (_, None) => None,
-            };
-            before = *value;
-            differs
-        })
-        .collect()
+/// From step `begin` on: 0 where a value equals the one before it, 1 where it differs, nothing where either is missing.
+fn differs(values: &[Option<f64>], begin: usize, spared: impl Fn(f64) -> bool) -> Vec<Option<f64>> {
+    let same = |before: f64, value: f64| before.to_bits() == value.to_bits() && !spared(value);
+    let pair = |step: usize| Some((values[step.checked_sub(1)?]?, values[step]?));
+    (begin..values.len()).map(|step| pair(step).map(|(before, value)| if same(before, value) { 0.0 } else { 1.0 })).collect()
 }

@@ -19,7 +19,7 @@ pub(super) struct Effect {
 pub(super) fn effect(weighed: &Weighed<'_>) -> Option<Effect> {
     let track = weighed.contrast.group();
     let reference = track.reference.as_ref()?;
-    let means = &weighed.view.group.means;
+    let means = &weighed.contrast.view().group.means;
     let look = means.iter().rposition(|row| row.iter().any(|x| x.is_finite()))?;
     let width = (0..=track.widest(look)).rev().find(|w| means[look][*w].is_finite())?;
     Some(Effect { shift: means[look][width], spread: reference.spread(look, width) })

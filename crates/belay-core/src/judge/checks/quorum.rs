@@ -1,7 +1,7 @@
 //! When single hosts speak for a wave, and when peers that show the same take the word from them.
 //! Shared by every check that first asks each host by itself.
 
-use super::super::sight::{Row, Sight, mean};
+use super::super::sight::{Row, Sight, Total};
 use super::flow_stopped::usual;
 use crate::model::change::Trial;
 use crate::model::ids::HostId;
@@ -171,6 +171,13 @@ fn finding(
 /// Means per step: of the treated hosts since each one's change (since the first sign where there
 /// is one), of the same hosts before, and of the peers in the same times.
 pub(super) fn numbers(sight: &Sight<'_>, rows: &[&Row], since: Option<Timestamp>) -> Numbers {
+    if since.is_none() && rows.len() == sight.treated.len() {
+        return *sight.numbers.get_or_init(|| made(sight, rows, None));
+    }
+    made(sight, rows, since)
+}
+
+fn made(sight: &Sight<'_>, rows: &[&Row], since: Option<Timestamp>) -> Numbers {
     let first = rows.iter().map(|row| row.onset).min().unwrap_or(sight.steps);
     let begin = |row: &Row| match since {
         Some(since) => {
@@ -180,14 +187,15 @@ pub(super) fn numbers(sight: &Sight<'_>, rows: &[&Row], since: Option<Timestamp>
         None => row.settled.min(row.values.len()),
     };
     let peer_from = rows.iter().map(|row| begin(row)).min().unwrap_or(first);
-    let peers: Vec<&Row> = sight.nearest().collect();
-    let samples: usize = rows.iter().map(|row| row.values[begin(row)..].iter().flatten().count()).sum();
+    let total = |rows: &mut dyn Iterator<Item = Total>| rows.fold(Total::default(), Total::and);
+    let since_change = total(&mut rows.iter().map(|row| Total::default().with(&row.values[begin(row)..])));
+    let peers = || sight.nearest();
     Numbers {
-        treated: mean(rows.iter().flat_map(|row| &row.values[begin(row)..])),
-        own_past: mean(rows.iter().flat_map(|row| row.past())),
-        peers: mean(peers.iter().flat_map(|row| &row.values[peer_from.min(row.onset)..row.onset])),
-        peers_past: mean(peers.iter().flat_map(|row| &row.values[..first.min(row.onset)])),
-        samples: samples.try_into().unwrap_or(u32::MAX),
+        treated: since_change.mean(),
+        own_past: total(&mut rows.iter().map(|row| row.known.past)).mean(),
+        peers: total(&mut peers().map(|row| Total::default().with(&row.values[peer_from.min(row.onset)..row.onset]))).mean(),
+        peers_past: total(&mut peers().map(|row| row.known.before(&row.values, first.min(row.onset)))).mean(),
+        samples: since_change.count.try_into().unwrap_or(u32::MAX),
         ..Numbers::default()
     }
 }
