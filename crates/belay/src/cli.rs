@@ -67,6 +67,8 @@ pub enum Command {
     Revert(cmd::revert::Args),
     /// Check that every declared signal has data
     Lint(cmd::health::Args),
+    /// Check that configuration management is well on the hosts, as a monitoring plugin
+    Check(cmd::check::Args),
     /// Check the installation
     Doctor(cmd::health::Args),
     /// Show how often the judge rejects where nothing had changed

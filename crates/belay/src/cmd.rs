@@ -3,6 +3,7 @@
 pub mod alerts;
 pub mod audit;
 pub mod changes;
+pub mod check;
 pub mod config;
 pub mod demo;
 pub mod gate;
@@ -54,6 +55,7 @@ pub fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Pin(args) => wait(pin::run(&args, colour)),
         Command::Revert(args) => wait(revert::run(&args, colour)),
         Command::Lint(args) => wait(health::lint(&args, colour)),
+        Command::Check(args) => wait(check::run(&args, colour)),
         Command::Doctor(args) => wait(health::doctor(&args, colour)),
         Command::Selfcheck(args) => wait(selfcheck::run(&args, colour)),
         Command::Alerts(args) => wait(alerts::run(&args, colour)),

@@ -8,6 +8,7 @@ mod delta;
 mod draft;
 mod drift;
 mod facts;
+pub mod health;
 mod holds;
 pub mod host_policy;
 mod intake;

@@ -4,7 +4,7 @@ use axum::http::Method;
 use belay_adapters::{sources, tools};
 
 use super::auth::May;
-use super::handlers::{PAGED, audit, catch, changes, facade, health, hosts, people, reports, runs, samples};
+use super::handlers::{PAGED, audit, catch, changes, facade, health, hosts, people, reports, run_health, runs, samples};
 use super::route::{Entry, Media, Param, Route, at};
 
 /// All routes.
@@ -98,6 +98,15 @@ fn looking() -> Vec<Route> {
     vec![
         get("/api/v1/status", "status", "The whole at one glance.").gives(health::status),
         get("/api/v1/lint", "lint", "Whether the declared signals have data.").gives(health::lint),
+        get("/api/v1/health", "run_health", "Which hosts configuration management is not well on, and why.")
+            .query(&run_health::ASK)
+            .gives(run_health::view),
+        get("/metrics", "metrics", "Belay and the health of runs, as numbers for monitoring.").raw(
+            Media::None,
+            Media::Bytes(&["text/plain"]),
+            (),
+            run_health::metrics,
+        ),
         get("/api/v1/doctor", "doctor", "Whether Belay itself is in order.").gives(health::doctor),
         get("/api/v1/selfcheck", "selfcheck", "How often the judge rejects where nothing had changed.").gives(health::selfcheck),
         get("/api/v1/hosts", "hosts", "Hosts, by name.").query(&hosts::LIST).lists(hosts::list),

@@ -44,9 +44,9 @@ pub struct Looked {
 
 /// What the drive counts, at one moment.
 pub struct Counted {
-    panics: u64,
-    inbox_rows: u64,
-    inbox_bytes: u64,
+    pub(super) panics: u64,
+    pub(super) inbox_rows: u64,
+    pub(super) inbox_bytes: u64,
 }
 
 impl Counted {

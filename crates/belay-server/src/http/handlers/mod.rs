@@ -9,6 +9,7 @@ pub(super) mod health;
 pub(super) mod hosts;
 pub(super) mod people;
 pub(super) mod reports;
+pub(super) mod run_health;
 pub(super) mod runs;
 pub(super) mod samples;
 
