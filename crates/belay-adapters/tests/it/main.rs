@@ -4,6 +4,7 @@ mod convert;
 mod dump;
 mod prometheus;
 mod puppet_catalog;
+mod puppet_commands;
 mod puppet_enc;
 mod puppet_fixtures;
 mod puppet_host;
