@@ -92,6 +92,8 @@ pub struct OfferedText {
     pub text: String,
 }
 
+/// Bytes of one message, inflated; larger ones are refused unread.
+pub const MESSAGE_BYTES: usize = super::puppet::BODY_MAX;
 /// Facts read of one host.
 pub const FACTS_READ: usize = 1_000;
 /// Bytes of one text that are kept; longer ones are left out, because half a text compares to nothing.
