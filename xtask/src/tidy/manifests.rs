@@ -29,7 +29,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
 ];
 
 /// What the tests of the walled crates may use besides.
-const TEST_LIBRARIES: &[&str] = &["flate2", "insta", "proptest", "serde_json", "tempfile"];
+const TEST_LIBRARIES: &[&str] = &["divan", "flate2", "insta", "proptest", "serde_json", "tempfile"];
 
 const KINDS: &[&str] = &["dependencies", "dev-dependencies", "build-dependencies"];
 

@@ -166,6 +166,20 @@ async fn a_run_that_comes_by_two_roads_is_one_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_door_of_reports_takes_json_and_a_run_in_both_forms_is_one() {
+    let world = World::start().await;
+    for (nth, name) in ["changed-env-switched", "failed-resource", "failed-compile-cached-catalog-used"].into_iter().enumerate() {
+        let json = file(&format!("json/{name}.json"));
+        let answer = world
+            .send("POST", door(), &world.relay, &[("content-type", "application/json"), ("content-encoding", "gzip")], gzip(&json))
+            .await;
+        assert_eq!(answer.json(), serde_json::json!({"run": format!("run-{}", nth + 1), "duplicate": false}));
+        assert_eq!(world.report(recorded(name)).await.json()["duplicate"], true, "{name}");
+    }
+    assert_eq!(world.see("/api/v1/quarantine").await["items"], serde_json::json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_see_what_is_offered_and_what_came_as_lines_of_the_files() {
     let world = World::start().await;
     for name in ["env-switch-3-replace_facts", "env-switch-4-replace_catalog", "env-switch-5-store_report"] {
