@@ -66,7 +66,7 @@ fn ingest(writer: &mut Writer, file: &OfflineFile, principal: &Principal, clock:
         Err(error) => return Ok(Outcome::NotTaken(format!("it could not be read: {error}"))),
     };
     let received = clock();
-    let deposit = Deposit { received, tool: tool.name(), principal: principal.clone(), body: body.clone() };
+    let deposit = Deposit { received, tool: tool.name(), head: String::new(), principal: principal.clone(), body: body.clone() };
     let (reply, mut answer) = oneshot::channel();
     writer.turn(Work::Deposit { deposit, reply }, || None)?;
     let inbox = match answer.try_recv() {
@@ -76,11 +76,11 @@ fn ingest(writer: &mut Writer, file: &OfflineFile, principal: &Principal, clock:
     };
     let (result, digest, raw) = intake::read_alone(tool, &body);
     let input = match result {
-        Ok(decoded) => Input::Report { principal: principal.clone(), decoded, received, inbox, earlier: None },
+        Ok(decoded) => Input::Report { principal: principal.clone(), decoded, received, inbox, earlier: None, before: None },
         Err(bad) => Input::Unreadable { principal: principal.clone(), inbox, host: bad.host.clone(), digest, reason: bad.to_string() },
     };
     let (reply, mut answer) = oneshot::channel();
-    writer.turn(Work::Input { input: Box::new(input), keep: Keep { raw, evidence: None }, reply }, || None)?;
+    writer.turn(Work::Input { input: Box::new(input), keep: Keep { raw, ..Keep::default() }, reply }, || None)?;
     Ok(match answer.try_recv() {
         Ok(Answer::Run { run, duplicate }) => Outcome::Run { run, duplicate },
         Ok(other) => Outcome::NotTaken(other.refusal().unwrap_or("nothing was to be done").to_owned()),

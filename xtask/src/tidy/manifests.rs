@@ -24,12 +24,12 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("belay-stats", &[]),
     ("belay-core", &["sha2", "thiserror"]),
     ("belay-signals", &["crc32fast", "regex", "thiserror"]),
-    ("belay-adapters", &["base64", "jiff", "prost", "saphyr-parser", "serde", "serde_json", "sha2", "snap", "thiserror"]),
+    ("belay-adapters", &["base64", "jiff", "prost", "saphyr-parser", "serde", "serde_json", "sha1", "sha2", "snap", "thiserror"]),
     ("belay-api", &["jiff", "serde", "serde_json", "thiserror", "toml", "utoipa"]),
 ];
 
 /// What the tests of the walled crates may use besides.
-const TEST_LIBRARIES: &[&str] = &["insta", "proptest", "serde_json", "tempfile"];
+const TEST_LIBRARIES: &[&str] = &["divan", "flate2", "insta", "proptest", "serde_json", "tempfile"];
 
 const KINDS: &[&str] = &["dependencies", "dev-dependencies", "build-dependencies"];
 

@@ -6,7 +6,7 @@ use belay_core::model::closed::Closed;
 use belay_core::model::ids::{ClassName, HostId};
 use belay_core::model::time::Timestamp;
 use belay_core::model::verdict::{Judge, Verdict};
-use belay_core::state::{Fact, NoteKind};
+use belay_core::state::{Breaker, Fact, NoteKind};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,7 +22,7 @@ pub struct EffectRow {
     /// Where to.
     pub receiver: String,
     /// What it tells of: a Change (`c-17`), a hold (`h-3`), `stale:CLASS`, `foreign:CLASS`,
-    /// `observed:CLASS`, `glass:HOST` or `breaker`.
+    /// `observed:CLASS`, `feed:NAME`, `glass:HOST` or `breaker`.
     pub about: String,
     /// How often it was tried.
     pub attempts: u32,
@@ -170,16 +170,7 @@ fn line(fact: &Fact) -> Option<Line> {
         }
         Fact::ClosedSet { class, closed } => Some(Line::info("belay", turned(class, closed.as_ref()))),
         Fact::SelfChecked { check, actor } => Some(Line::info(actor, selfcheck::summary(check))),
-        Fact::BreakerSet { breaker } => Some(match breaker {
-            Some(breaker) => {
-                let text = format!(
-                    "Belay itself is stopping configuration management: {} of {} hosts that asked were refused",
-                    breaker.refused, breaker.asked
-                );
-                Line { kind: NoteKind::Warning, ..Line::info("belay", text) }
-            }
-            None => Line::info("belay", "Belay does not stop configuration management any more".to_owned()),
-        }),
+        Fact::BreakerSet { breaker } => Some(tripped(breaker.as_ref())),
         Fact::IncarnationBegun { incarnation } => {
             Some(Line::info("belay", format!("history {incarnation} begins: this server was restored from a backup")))
         }
@@ -195,6 +186,7 @@ fn line(fact: &Fact) -> Option<Line> {
         | Fact::WouldHaveRefused { .. }
         | Fact::StaleSet { .. }
         | Fact::ForeignSet { .. }
+        | Fact::FeedSet { .. }
         | Fact::AlertedRestored { .. }
         | Fact::ChangeOpened { .. }
         | Fact::ChangeJoined { .. }
@@ -205,6 +197,17 @@ fn line(fact: &Fact) -> Option<Line> {
         | Fact::CountersRestored { .. }
         | Fact::HostRestored(_)
         | Fact::ChangeRestored { .. } => None,
+    }
+}
+
+/// Belay itself is stopping configuration management, or does no more.
+fn tripped(breaker: Option<&Breaker>) -> Line {
+    match breaker {
+        Some(Breaker { refused, asked, .. }) => {
+            let text = format!("Belay itself is stopping configuration management: {refused} of {asked} hosts that asked were refused");
+            Line { kind: NoteKind::Warning, ..Line::info("belay", text) }
+        }
+        None => Line::info("belay", "Belay does not stop configuration management any more".to_owned()),
     }
 }
 

@@ -98,6 +98,10 @@ pub struct ItemView {
     pub new: String,
     /// Hash of what came.
     pub content: String,
+    /// Lines that differ between the two texts, as `diff -u` writes them and without secrets, where both are
+    /// kept; put in by whoever serves this.
+    #[serde(default)]
+    pub diff: Option<String>,
 }
 
 /// A host that got a Change.
@@ -259,7 +263,7 @@ impl From<&Verdict> for VerdictView {
 
 fn item(change: &Change, key: &ItemKey, content: &Content) -> ItemView {
     let words = change.words.get(key).cloned().unwrap_or_default();
-    ItemView { item: key.to_string(), old: words.old, new: words.new, content: content.to_string() }
+    ItemView { item: key.to_string(), old: words.old, new: words.new, content: content.to_string(), diff: None }
 }
 
 fn decided(change: &Change) -> Option<Outcome> {

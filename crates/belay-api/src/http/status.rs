@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use belay_core::decide::host_policy;
-use belay_core::explain::gate;
+use belay_core::explain::{feed, gate};
 use belay_core::model::closed::Freeze;
 use belay_core::model::ids::{ClassName, HostId, Release};
 use belay_core::model::policy::ClassPolicy;
@@ -48,6 +48,9 @@ pub struct StatusView {
     /// What stands in the way of the tool, in words: stale hosts, Belay itself, closed times and those
     /// that come.
     pub catch: Vec<String>,
+    /// Roads by which servers of tools bring what they have to tell, in words; those that are silent first.
+    #[serde(default)]
+    pub feeds: Vec<String>,
     /// Effects that were given up.
     pub dead_letters: u32,
     /// Bytes put aside because they could not be taken; put in by whoever serves this.
@@ -149,6 +152,7 @@ impl StatusView {
             rejected_24h: ChangeRow::all(state, rejected),
             holds: state.holds.values().filter(|hold| hold.stands()).map(|hold| HoldRow::of(state, hold, now)).collect(),
             catch: catch(state, now),
+            feeds: feeds(state, now),
             dead_letters: count(state.effects.values().filter(|effect| effect.dead).count()),
             quarantined: 0,
             signals: None,
@@ -169,6 +173,11 @@ impl PolicyCount {
     }
 }
 
+fn feeds(state: &State, now: Timestamp) -> Vec<String> {
+    let (silent, heard): (Vec<_>, Vec<_>) = state.feeds.values().partition(|feed| feed.silent.is_some());
+    silent.into_iter().chain(heard).map(|feed_of| feed::line(state, feed_of, now)).collect()
+}
+
 fn catch(state: &State, now: Timestamp) -> Vec<String> {
     let stale = |(class, hosts): (&ClassName, &std::collections::BTreeSet<HostId>)| {
         format!("nothing was applied for too long on {} hosts of class {class}", hosts.len())
@@ -181,6 +190,7 @@ fn catch(state: &State, now: Timestamp) -> Vec<String> {
     lines.extend(state.breaker.map(|breaker| {
         format!("Belay itself is stopping configuration management: {} of {} hosts that asked were refused", breaker.refused, breaker.asked)
     }));
+    lines.extend(state.feeds.values().filter(|one| one.silent.is_some()).map(|one| feed::line(state, one, now)));
     let closed = |class: &ClassPolicy| {
         host_policy::closed_now(state, class, now).map(|closed| format!("class {}: {}", class.name, gate::closed(&closed)))
     };

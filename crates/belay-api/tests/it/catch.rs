@@ -6,13 +6,16 @@ use belay_core::host::policy::{Pin, RevertWay};
 use belay_core::host::talk::{Asked, BreakGlass, HostStatus, Lock, Schedule};
 use belay_core::model::alert::Subject;
 use belay_core::model::closed::{Closed, ClosedBy};
+use belay_core::model::feed::{Feed, FeedId};
 use belay_core::model::gate::Gate;
 use belay_core::model::hold::{Broken, Hold, HoldEnd, HoldScope, Told};
-use belay_core::model::host::Agent;
+use belay_core::model::host::{Agent, OwnFacts};
 use belay_core::model::ids::{ChangeId, HoldId, RevertId};
 use belay_core::model::policy::Pattern;
+use belay_core::model::principal::Actor;
 use belay_core::model::revert::{Progress, Revert};
 use belay_core::model::selfcheck::{Caution, SelfCheck, SignalCheck};
+use belay_core::model::time::Span;
 use belay_core::state::{Breaker, Fact, Would};
 
 use super::samples::{NOW, actor, class, environment, host, line, signal_name};
@@ -47,7 +50,25 @@ pub fn agent() -> Agent {
     let glass = BreakGlass { until: NOW, reason: "the gate is wrong".into(), by: "root".into() };
     let gate = Some(Asked { at: NOW, answer: Gate::Refused, why: "refused: environment production".into() });
     let schedule = Schedule::SwitchedOff("# */30 * * * * root agent".into());
-    Agent { version: "0.1.0".into(), status: HostStatus { lock, schedule, break_glass: Some(glass), running: true, gate }, events: 17 }
+    Agent {
+        version: "0.1.0".into(),
+        status: HostStatus { lock, schedule, break_glass: Some(glass), running: true, gate },
+        events: 17,
+        own: OwnFacts(BTreeMap::from([("role".into(), "web".into())])),
+    }
+}
+
+fn feed() -> Feed {
+    Feed {
+        id: FeedId::of(&Actor("relay:web*".into()), "puppetdb"),
+        hosts: Some(Pattern::new("web*")),
+        since: NOW,
+        last: NOW,
+        times: 17,
+        gap: Span::from_s(31),
+        pauses: vec![Span::ZERO, Span::from_min(7)],
+        silent: Some(NOW),
+    }
 }
 
 fn statuses() -> Vec<HostStatus> {
@@ -124,7 +145,7 @@ pub fn of_the_catch() -> Vec<Fact> {
     let end = Some(HoldEnd { at: NOW, by: actor(), reason: "done".into() });
     all.push(set(Hold { end, ticket: None, imports: None, scope: HoldScope::default(), ..hold(Told::Nothing) }));
     all.extend(statuses().into_iter().map(|status| {
-        let agent = Agent { version: String::new(), status, events: u64::MAX };
+        let agent = Agent { version: String::new(), status, events: u64::MAX, own: OwnFacts::default() };
         Fact::HostTold { host: host("web01"), agent: Box::new(agent) }
     }));
     let bare = Revert { hold: None, stopped: None, ways: BTreeMap::new(), hosts: BTreeMap::new(), ..revert() };
@@ -144,6 +165,9 @@ pub fn of_the_catch() -> Vec<Fact> {
         Fact::SelfChecked { check: Box::new(SelfCheck { skipped: Some("its past is too short".into()), ..self_check() }), actor: actor() },
         Fact::BreakerSet { breaker: Some(Breaker { since: NOW, refused: 12, asked: 30 }) },
         Fact::BreakerSet { breaker: None },
+        Fact::FeedSet { id: feed().id, feed: Some(Box::new(feed())) },
+        Fact::FeedSet { id: feed().id, feed: None },
+        Fact::AlertedRestored { about: Subject::Feed(feed().id), at: NOW },
         Fact::ClosedSet { class: class(), closed: Some(Closed { by: ClosedBy::Hours, until: Some(NOW) }) },
         Fact::ClosedSet { class: class(), closed: None },
         Fact::ClosedSet { class: class(), closed: Some(Closed { by: ClosedBy::NotLeading, until: None }) },

@@ -50,6 +50,7 @@ kinds!(
     ForeignSet,
     ClosedSet,
     SelfChecked,
+    FeedSet,
     BreakerSet,
     IncarnationBegun,
     AlertedRestored,

@@ -7,7 +7,7 @@ use super::changes::{self, Arriving};
 use super::delta::{self, Delta};
 use super::draft::Draft;
 use super::drift;
-use super::{Answer, aftermath, reverts};
+use super::{Answer, aftermath, again, reverts};
 use crate::model::change::{Failure, Treated};
 use crate::model::host::Host;
 use crate::model::ids::{ChangeId, ClassName, Digest, HostId, InboxId, RunId};
@@ -32,11 +32,12 @@ pub(super) struct Arrival<'a> {
     pub(super) received: Timestamp,
     pub(super) inbox: Option<InboxId>,
     pub(super) earlier: Option<(RunId, Digest)>,
+    pub(super) before: Option<&'a Run>,
 }
 
 /// When a run was, in server time.
-struct Placed {
-    started: Timestamp,
+pub(super) struct Placed {
+    pub(super) started: Timestamp,
     skewed: bool,
 }
 
@@ -50,7 +51,10 @@ pub(super) fn report(draft: &mut Draft<'_>, arrival: &Arrival<'_>) -> Answer {
         return forbidden(draft, arrival, &host);
     }
     if let Some((run, digest)) = earlier(draft.state, &host, arrival) {
-        return repeated(draft, arrival, &host, run, digest == report.digest);
+        return match digest == report.digest {
+            true => again::repeated(draft, arrival, run),
+            false => again::by_another_road(draft, arrival, &host, run),
+        };
     }
     let placed = match place(report, arrival.received) {
         Ok(placed) => placed,
@@ -99,22 +103,7 @@ fn forbidden(draft: &mut Draft<'_>, arrival: &Arrival<'_>, host: &HostId) -> Ans
     Answer::Forbidden(format!("this credential does not speak for {host}"))
 }
 
-/// A report under an id that is known: the same bytes are a repetition, others are put aside.
-fn repeated(draft: &mut Draft<'_>, arrival: &Arrival<'_>, host: &HostId, run: RunId, same: bool) -> Answer {
-    if same {
-        if let Some(inbox) = arrival.inbox {
-            draft.push(Fact::InboxDone { inbox });
-        }
-        return Answer::Run { run, duplicate: true };
-    }
-    let report = &arrival.decoded.report;
-    let text = format!("another report came under the id of {run} ({}); the first one is kept, this one is put aside", report.tool_run_id);
-    draft.note(NoteKind::Security, &arrival.principal.actor(), Some(host), text.clone());
-    draft.push(Fact::Quarantined { inbox: arrival.inbox, host: Some(host.clone()), digest: report.digest, reason: text.clone() });
-    Answer::Conflict(text)
-}
-
-fn place(report: &Report, received: Timestamp) -> Result<Placed, String> {
+pub(super) fn place(report: &Report, received: Timestamp) -> Result<Placed, String> {
     let ended = report.started + report.took;
     let ahead = ended.since(received);
     if ahead > AHEAD_MAX {
@@ -220,7 +209,7 @@ fn run_of(id: RunId, report: &Report, received: Timestamp, placed: &Placed, host
 }
 
 /// Whether the run brings something that must be judged, or says something of a trial under way.
-fn weigh(draft: &mut Draft<'_>, host: &Host, scope: &Scope, run: &Run, delta: &Delta) -> Option<ChangeId> {
+pub(super) fn weigh(draft: &mut Draft<'_>, host: &Host, scope: &Scope, run: &Run, delta: &Delta) -> Option<ChangeId> {
     let mut items = delta.items.clone();
     items.extend(delta.attempted.iter().map(|(key, content)| (key.clone(), *content)));
     items.retain(|key, content| match draft.state.acceptance.mark(scope, key, content) {

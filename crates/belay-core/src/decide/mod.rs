@@ -1,6 +1,7 @@
 //! Deciding: state and an input in, facts out. All policy is here; nothing here acts.
 
 mod aftermath;
+mod again;
 pub mod caution;
 mod changes;
 mod closed;
@@ -8,6 +9,8 @@ mod delta;
 mod draft;
 mod drift;
 mod facts;
+mod fed;
+pub mod feeds;
 pub mod health;
 mod holds;
 pub mod host_policy;
@@ -29,6 +32,7 @@ use std::sync::Arc;
 
 pub use aftermath::waiting_for;
 pub use facts::{FACT_BYTES_MAX, FACTS_MAX};
+pub use fed::Fed;
 pub use holds::{HoldAsk, HoldEdit};
 pub use pins::PinAsk;
 pub use selfcheck::Tally;
@@ -40,6 +44,7 @@ use crate::model::ids::{ChangeId, ClassName, Digest, EffectId, HoldId, HostId, I
 use crate::model::policy::Policy;
 use crate::model::principal::{Actor, Principal, Token};
 use crate::model::report::Decoded;
+use crate::model::run::Run;
 use crate::model::time::Timestamp;
 use crate::model::verdict::Look;
 use crate::state::{Fact, Lead, State};
@@ -66,6 +71,29 @@ pub enum Input {
         inbox: Option<InboxId>,
         /// The run already recorded under the same host and tool's id, if the ledger knows one.
         earlier: Option<(RunId, Digest)>,
+        /// That run in full, where it came of other bytes: by another road, the same run is told of in
+        /// other words.
+        before: Option<Box<Run>>,
+    },
+    /// A message of a feed that is no report was read.
+    Fed {
+        /// Who brought it, by credential.
+        principal: Principal,
+        /// The row of the inbox that holds its bytes.
+        inbox: Option<InboxId>,
+        /// Hash of the bytes.
+        digest: Digest,
+        /// What it says.
+        message: Fed,
+    },
+    /// Something came by a feed.
+    Heard {
+        /// By whose credential.
+        principal: Principal,
+        /// By which door.
+        door: &'static str,
+        /// When it was received.
+        at: Timestamp,
     },
     /// Bytes could not be read as a report.
     Unreadable {
@@ -274,9 +302,12 @@ pub fn decide(state: &State, now: Timestamp, input: &Input) -> (Vec<Fact>, Answe
     let mut draft = draft::Draft::new(state, now);
     let answer = match input {
         Input::Policy { policy, actor } => facts::policy(&mut draft, policy, actor),
-        Input::Report { principal, decoded, received, inbox, earlier } => {
-            intake::report(&mut draft, &intake::Arrival { principal, decoded, received: *received, inbox: *inbox, earlier: *earlier })
+        Input::Report { principal, decoded, received, inbox, earlier, before } => {
+            let (received, inbox, earlier) = (*received, *inbox, *earlier);
+            intake::report(&mut draft, &intake::Arrival { principal, decoded, received, inbox, earlier, before: before.as_deref() })
         }
+        Input::Fed { principal, inbox, digest, message } => fed::fed(&mut draft, principal, *inbox, *digest, message),
+        Input::Heard { principal, door, at } => feeds::heard(&mut draft, principal, door, *at),
         Input::Unreadable { principal, inbox, host, digest, reason } => {
             intake::unreadable(&mut draft, principal, *inbox, host.as_deref(), *digest, reason)
         }

@@ -10,7 +10,7 @@ use crate::host::talk::{Event, Happened, HostStatus, Lock, Poll, Schedule};
 use crate::model::alert::Subject;
 use crate::model::gate::HoldOrder;
 use crate::model::hold::{Broken, Hold, HoldScope};
-use crate::model::host::Agent;
+use crate::model::host::{Agent, OwnFacts};
 use crate::model::ids::{HoldId, HostId};
 use crate::model::policy::Pattern;
 use crate::model::principal::{Actor, Principal};
@@ -54,7 +54,8 @@ pub(super) fn polled(draft: &mut Draft<'_>, principal: &Principal, host: &HostId
     for result in &poll.results {
         reverts::result(draft, host, result);
     }
-    let agent = Agent { version: short(&poll.agent), status, events: ack };
+    let own = poll.facts.clone().map(OwnFacts).or(known.map(|agent| agent.own.clone())).unwrap_or_default();
+    let agent = Agent { version: short(&poll.agent), status, events: ack, own };
     if known != Some(&agent) {
         draft.push(Fact::HostTold { host: host.clone(), agent: Box::new(agent) });
     }
@@ -67,9 +68,17 @@ fn told_facts(draft: &mut Draft<'_>, principal: &Principal, host: &HostId, poll:
     if known.is_some() && poll.release.is_none() && poll.facts.is_none() {
         return Ok(());
     }
-    let empty = BTreeMap::new();
-    let told = poll.facts.as_ref().or(known.map(|host| &host.facts)).unwrap_or(&empty);
-    match facts::facts(draft, principal, host, poll.release.as_ref(), told) {
+    let before = known.map(|host| host.facts.clone()).unwrap_or_default();
+    let told = match &poll.facts {
+        None => before,
+        Some(new) => {
+            let own = known.and_then(|host| host.agent.as_ref()).map(|agent| &agent.own.0);
+            let others = before.into_iter().filter(|(name, _)| own.is_none_or(|own| !own.contains_key(name)) && !new.contains_key(name));
+            let room = facts::FACTS_MAX.saturating_sub(new.len());
+            others.take(room).chain(new.clone()).collect()
+        }
+    };
+    match facts::facts(draft, principal, host, poll.release.as_ref(), &told) {
         Answer::Done => Ok(()),
         refused => Err(refused),
     }

@@ -1,11 +1,11 @@
 //! What time alone brings about: classes that close and open, holds that expire, pins that end, hosts
-//! that go stale, the breaker, reverts whose turn comes. Nothing of it is stored as a timer: it follows from (state, now).
+//! that go stale, feeds that fall silent, the breaker, reverts whose turn comes. Nothing of it is stored as a timer: it follows from (state, now).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
 use super::notify::Pace;
-use super::{Answer, Input, closed, decide, holds, notify, reverts};
+use super::{Answer, Input, closed, decide, feeds, holds, notify, reverts};
 use crate::host::talk::Lock;
 use crate::model::alert::Subject;
 use crate::model::gate::{Enforce, Gate};
@@ -40,6 +40,7 @@ pub(super) fn wake(draft: &mut Draft<'_>) -> Answer {
         stale(draft, &class, after);
     }
     foreign(draft);
+    feeds::silence(draft);
     observed(draft);
     breaker(draft);
     reverts::advance(draft);

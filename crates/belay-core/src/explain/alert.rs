@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{change as words, class, hold};
+use super::{change as words, class, feed, hold};
 use crate::decide::reverts;
 use crate::model::alert::{Alert, AlertPart, Subject};
 use crate::model::change::Change;
@@ -27,6 +27,7 @@ pub fn alert(state: &State, about: &Subject, now: Timestamp) -> Option<Alert> {
         Subject::Stale(name) => class::stale(state, name, now),
         Subject::Foreign(name) => class::foreign(state, name, now),
         Subject::Observed(name) => class::observed(state, name, now),
+        Subject::Feed(name) => feed::alert(state, name, now),
         Subject::Glass(host) => hold::glass(state, host, now),
         Subject::Breaker => Some(hold::breaker(state, now)),
     }

@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod change;
 mod class;
+pub mod feed;
 pub mod gate;
 pub mod hold;
 pub mod selfcheck;

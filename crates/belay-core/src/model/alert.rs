@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::feed::FeedId;
 use super::ids::{ChangeId, ClassName, EffectId, HoldId, HostId, ReceiverName};
 use super::time::Timestamp;
 
@@ -49,6 +50,8 @@ pub enum Subject {
     Foreign(ClassName),
     /// A class has observed for long: what a stricter level of enforcement would have refused.
     Observed(ClassName),
+    /// A road by which reports came is silent.
+    Feed(FeedId),
     /// The glass was broken on a host.
     Glass(HostId),
     /// Belay itself is stopping configuration management.
@@ -62,6 +65,7 @@ impl Subject {
             Some(("stale", class)) => ClassName::parse(class).ok().map(Self::Stale),
             Some(("foreign", class)) => ClassName::parse(class).ok().map(Self::Foreign),
             Some(("observed", class)) => ClassName::parse(class).ok().map(Self::Observed),
+            Some(("feed", name)) => FeedId::parse(name).map(Self::Feed),
             Some(("glass", host)) => HostId::parse(host).ok().map(Self::Glass),
             Some(_) => None,
             None if text == "breaker" => Some(Self::Breaker),
@@ -78,6 +82,7 @@ impl fmt::Display for Subject {
             Self::Stale(class) => write!(f, "stale:{class}"),
             Self::Foreign(class) => write!(f, "foreign:{class}"),
             Self::Observed(class) => write!(f, "observed:{class}"),
+            Self::Feed(name) => write!(f, "feed:{name}"),
             Self::Glass(host) => write!(f, "glass:{host}"),
             Self::Breaker => f.write_str("breaker"),
         }

@@ -57,7 +57,14 @@ pub struct Agent {
     pub status: HostStatus,
     /// The number of the last event that was taken.
     pub events: u64,
+    /// The facts it tells by itself.
+    pub own: OwnFacts,
 }
+
+/// Facts that an agent tells. Those of a feed stand beside them, and never in their place: the agent looks at
+/// the host as it is now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnFacts(pub BTreeMap<String, String>);
 
 /// A content a host carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

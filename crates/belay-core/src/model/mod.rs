@@ -4,6 +4,7 @@ pub mod alert;
 pub mod change;
 pub mod closed;
 pub mod evidence;
+pub mod feed;
 pub mod gate;
 pub mod hold;
 pub mod host;

@@ -6,9 +6,11 @@ use super::fact::Fact;
 use super::{CHANGES_KEPT, ENDED_KEPT, Scope, State};
 use crate::model::alert::{Subject, Task};
 use crate::model::change::{Change, Treated};
+use crate::model::feed::{Feed, FeedId};
 use crate::model::host::{Carried, Host, ITEMS_MAX, LastRun, RECENT_MAX, Seen, Trouble};
 use crate::model::ids::{ChangeId, ClassName, HostId};
 use crate::model::item::ItemKey;
+use crate::model::principal::Token;
 use crate::model::run::Run;
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Outcome, Standing, Verdict};
@@ -50,6 +52,7 @@ impl State {
             Fact::StaleSet { .. } | Fact::ForeignSet { .. } | Fact::ClosedSet { .. } | Fact::SelfChecked { .. } => {
                 self.apply_to_class(fact)
             }
+            Fact::FeedSet { id, feed } => self.apply_feed(id, feed.as_deref()),
             Fact::BreakerSet { breaker } => self.breaker = *breaker,
             Fact::IncarnationBegun { incarnation } => self.counters.incarnation = *incarnation,
             Fact::AlertedRestored { about, at } => {
@@ -65,10 +68,7 @@ impl State {
                 self.apply_to_change(at, fact)
             }
             Fact::EffectAsked { .. } | Fact::EffectTried { .. } | Fact::EffectDone { .. } => self.apply_to_effect(at, fact),
-            Fact::TokenIssued { token, .. } => {
-                self.tokens.retain(|known| known.name != token.name);
-                self.tokens.push(token.clone());
-            }
+            Fact::TokenIssued { token, .. } => self.issue(token),
             Fact::TokenRevoked { name, .. } => self.tokens.retain(|known| known.name != *name),
             Fact::InboxDone { .. } | Fact::Noted(_) => {}
             Fact::CountersRestored { counters, now } => {
@@ -130,6 +130,21 @@ impl State {
             change(&mut host);
             self.enter(host);
         }
+    }
+
+    fn apply_feed(&mut self, id: &FeedId, feed: Option<&Feed>) {
+        match feed {
+            Some(feed) => _ = self.feeds.insert(id.clone(), feed.clone()),
+            None => {
+                self.feeds.remove(id);
+                self.alerted.remove(&Subject::Feed(id.clone()));
+            }
+        }
+    }
+
+    fn issue(&mut self, token: &Token) {
+        self.tokens.retain(|known| known.name != token.name);
+        self.tokens.push(token.clone());
     }
 
     fn apply_run(&mut self, run: &Run) {
@@ -299,6 +314,7 @@ fn steers(fact: &Fact) -> bool {
         | Fact::StaleSet { .. }
         | Fact::ForeignSet { .. }
         | Fact::SelfChecked { .. }
+        | Fact::FeedSet { .. }
         | Fact::BreakerSet { .. }
         | Fact::AlertedRestored { .. }
         | Fact::Noted(_)
@@ -311,6 +327,8 @@ fn steers(fact: &Fact) -> bool {
 /// What a run says of its host.
 fn take_run(host: &mut Host, run: &Run) {
     host.trouble = None;
+    // A run that is told of more fully is still one run.
+    host.recent.retain(|seen| seen.run != run.id);
     host.recent.push(Seen { tool_run_id: run.tool_run_id.clone(), run: run.id, digest: run.digest });
     if host.recent.len() > RECENT_MAX {
         host.recent.remove(0);

@@ -9,6 +9,7 @@ use crate::host::policy::Pin;
 use crate::model::alert::{Effect, Subject};
 use crate::model::change::{Change, ItemWords, Treated};
 use crate::model::closed::Closed;
+use crate::model::feed::{Feed, FeedId};
 use crate::model::hold::Hold;
 use crate::model::host::{Agent, Host};
 use crate::model::ids::{ChangeId, ClassName, Digest, EffectId, HostId, InboxId, Release};
@@ -99,7 +100,8 @@ pub enum Fact {
         /// Who set them.
         actor: Actor,
     },
-    /// A run was recorded.
+    /// A run was recorded; or one that had been is told of more fully by another road, and is recorded
+    /// again under its number, as it is known now.
     RunRecorded {
         /// The run.
         run: Box<Run>,
@@ -284,6 +286,13 @@ pub enum Fact {
         /// Who asked for it.
         actor: Actor,
     },
+    /// Something came by a feed, it fell silent, or is forgotten.
+    FeedSet {
+        /// Which.
+        id: FeedId,
+        /// How it is now; none when it is forgotten.
+        feed: Option<Box<Feed>>,
+    },
     /// Belay itself is stopping configuration management, or does no more.
     BreakerSet {
         /// Since when and how many; none when it is over.
@@ -352,6 +361,7 @@ impl Fact {
             Self::ForeignSet { .. } => "foreign-set",
             Self::ClosedSet { .. } => "closed-set",
             Self::SelfChecked { .. } => "self-checked",
+            Self::FeedSet { .. } => "feed-set",
             Self::BreakerSet { .. } => "breaker-set",
             Self::IncarnationBegun { .. } => "incarnation-begun",
             Self::AlertedRestored { .. } => "alerted-restored",

@@ -15,6 +15,7 @@ pub use fact::{Counters, Fact, Note, NoteKind};
 use crate::model::alert::{Effect, Subject};
 use crate::model::change::Change;
 use crate::model::closed::Closed;
+use crate::model::feed::{Feed, FeedId};
 use crate::model::hold::Hold;
 use crate::model::host::Host;
 use crate::model::ids::{ChangeId, ClassName, EffectId, HoldId, HostId, Release, RevertId};
@@ -63,6 +64,8 @@ pub struct State {
     pub closed: BTreeMap<ClassName, Closed>,
     /// The last self-check of each class.
     pub selfchecks: BTreeMap<ClassName, SelfCheck>,
+    /// The roads by which servers of tools bring what they have to tell.
+    pub feeds: BTreeMap<FeedId, Feed>,
     /// Belay itself is stopping configuration management.
     pub breaker: Option<Breaker>,
     /// Credentials.
@@ -70,6 +73,8 @@ pub struct State {
     /// Whether the replica that holds this state leads. No fact says so and no snapshot holds it:
     /// whoever holds the state sets it.
     pub lead: Lead,
+    /// Since when whoever holds this state listens to feeds; likewise set by the holder.
+    pub listening: Timestamp,
 }
 
 /// Whether a replica may decide. A single server always leads.

@@ -9,6 +9,7 @@ use belay_core::model::item::{ItemKey, Mark};
 use belay_core::model::policy::{ClassPolicy, Pattern, Policy, Receiver};
 use belay_core::model::principal::{Actor, Principal, Role};
 use belay_core::model::report::{Decoded, Event, EventOutcome, FailedResource, Report, RunKind, Version};
+use belay_core::model::run::Run;
 use belay_core::model::signal::{Harm, Reading, Signal, SignalKind};
 use belay_core::model::time::{Span, Timestamp};
 use belay_core::model::verdict::{Finding, Lack, Look, Outcome, Standing};
@@ -137,7 +138,16 @@ impl Lab {
             tool_version: "1".into(),
         };
         let decoded = Box::new(Decoded { report, complaints: vec![] });
-        self.tell(&Input::Report { principal, decoded, received: self.now, inbox: None, earlier: None })
+        let before = self.run_of(&told.host, &decoded.report.tool_run_id).map(Box::new);
+        self.tell(&Input::Report { principal, decoded, received: self.now, inbox: None, earlier: None, before })
+    }
+
+    /// The run that is recorded under this id, as a ledger would know it.
+    pub fn run_of(&self, host: &str, tool_run_id: &str) -> Option<Run> {
+        self.journal.iter().rev().find_map(|(_, fact)| match fact {
+            Fact::RunRecorded { run, .. } if run.host.as_str() == host && run.tool_run_id == tool_run_id => Some((**run).clone()),
+            _ => None,
+        })
     }
 
     /// Tells the writer what a look found, as if the judge had said so.

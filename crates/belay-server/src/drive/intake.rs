@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
-use belay_adapters::tools::{self, Tool};
-use belay_core::decide::{Answer, Input};
+use belay_adapters::tools::{self, Feed, Tool};
+use belay_core::decide::{Answer, Input, feeds};
 use belay_core::model::ids::{Digest, InboxId};
 use belay_core::model::principal::Principal;
 use belay_core::model::report::{Decoded, RunKind, Unreadable};
@@ -19,7 +19,9 @@ use flate2::write::GzEncoder;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::feed::{self, Kept, Meant};
 use super::{Drive, DriveError, Keep};
+use crate::http::body::Held;
 use crate::ledger::{Deposit, Left, RawCopy, Readers};
 
 /// A row that was left is begun to be read so often, then it is put aside unread: it may be what
@@ -56,6 +58,30 @@ pub struct Arrived {
     pub body: Bytes,
 }
 
+/// A message as it came in by the door of a feed.
+pub struct Message {
+    /// The feed.
+    pub feed: &'static str,
+    /// The query of its request.
+    pub head: String,
+    /// Who brought it, by credential.
+    pub principal: Principal,
+    /// When.
+    pub received: Timestamp,
+    /// Its bytes, as they were sent.
+    pub held: Held,
+}
+
+/// A row of the inbox with its bytes at hand.
+struct Row<'a> {
+    tool: &'a str,
+    head: &'a str,
+    principal: Principal,
+    received: Timestamp,
+    body: Bytes,
+    id: InboxId,
+}
+
 /// Takes reports in.
 pub struct Intake {
     drive: Drive,
@@ -68,6 +94,7 @@ pub struct Intake {
     queued: AtomicUsize,
     in_hand: Mutex<BTreeSet<InboxId>>,
     left: Notify,
+    kept: Arc<Kept>,
 }
 
 /// A row of the inbox that somebody works on. Letting go of it, however that comes about, leaves it
@@ -122,6 +149,7 @@ impl Intake {
             queued: AtomicUsize::new(0),
             in_hand: Mutex::default(),
             left: Notify::new(),
+            kept: Arc::default(),
         }
     }
 
@@ -131,15 +159,56 @@ impl Intake {
     /// When it could not be made durable, or the server stops: nothing was acknowledged.
     pub async fn take(&self, arrived: Arrived) -> Result<Taken, DriveError> {
         let Arrived { tool, principal, received, body } = arrived;
-        let deposit = Deposit { received, tool, principal: principal.clone(), body: body.clone() };
+        let deposit = Deposit { received, tool, head: String::new(), principal: principal.clone(), body: body.clone() };
         let id = self.drive.deposit(deposit).await?;
         let mut hand = self.hold(id);
+        self.heard(&principal, tool, received).await?;
         if self.queued.load(Ordering::Relaxed) >= self.queue {
             return Ok(Taken::Later);
         }
-        let taken = self.read_and_decide(tool, principal, received, body, id).await?;
+        let taken = self.read_and_decide(Row { tool, head: "", principal, received, body, id }).await?;
         hand.finished = true;
         Ok(taken)
+    }
+
+    /// Takes a message of a feed in: answers as soon as it is durable. It is read afterwards, by a task of its
+    /// own where few wait, else by the sweep.
+    ///
+    /// # Errors
+    /// When it could not be made durable, or the server stops: nothing was acknowledged.
+    pub async fn acknowledge(self: &Arc<Self>, message: Message) -> Result<InboxId, DriveError> {
+        let Message { feed, head, principal, received, held } = message;
+        let (body, waits) = (held.bytes.clone(), self.queued.load(Ordering::Relaxed) >= self.queue);
+        let deposit = Deposit { received, tool: feed, head: head.clone(), principal: principal.clone(), body: body.clone() };
+        let id = self.drive.deposit(deposit).await?;
+        if waits {
+            self.left.notify_one();
+            return Ok(id);
+        }
+        self.lock().insert(id);
+        let intake = Arc::clone(self);
+        tokio::spawn(async move {
+            // Its share of what all bodies may use, until it is read.
+            let _held = held;
+            let mut hand = InHand { intake: &intake, id, finished: false };
+            let row = Row { tool: feed, head: &head, principal: principal.clone(), received, body, id };
+            match intake.read_and_decide(row).await {
+                Ok(_) => hand.finished = true,
+                Err(error) => tracing::debug!(%error, "a message was acknowledged and is read later"),
+            }
+            if let Err(error) = intake.heard(&principal, feed, received).await {
+                tracing::debug!(%error, "that a feed speaks was not taken note of");
+            }
+        });
+        Ok(id)
+    }
+
+    /// Takes note that something came by a feed, where that is news.
+    async fn heard(&self, principal: &Principal, door: &'static str, at: Timestamp) -> Result<(), DriveError> {
+        if self.drive.read(|state| feeds::is_news(state, principal, door, at)) {
+            self.drive.decide(Input::Heard { principal: principal.clone(), door, at }, Keep::default()).await?;
+        }
+        Ok(())
     }
 
     /// Reads what is left in the inbox, until the server stops.
@@ -193,8 +262,9 @@ impl Intake {
         let taken = match refusal(&left) {
             Some(reason) => self.put_aside(&left, reason).await,
             None => {
-                let (tool, principal) = (left.tool.clone(), left.principal.clone().unwrap_or_else(nobody));
-                self.read_and_decide(&tool, principal, left.received, left.body.into(), id).await
+                let principal = left.principal.clone().unwrap_or_else(nobody);
+                let (tool, head, received) = (&left.tool, &left.head, left.received);
+                self.read_and_decide(Row { tool, head, principal, received, body: left.body.into(), id }).await
             }
         };
         taken.map(drop).map_err(|error| error.to_string())
@@ -207,22 +277,31 @@ impl Intake {
         Ok(Taken::Answered(self.drive.decide(input, Keep::default()).await?))
     }
 
-    async fn read_and_decide(
-        &self,
-        tool: &str,
-        principal: Principal,
-        received: Timestamp,
-        body: Bytes,
-        id: InboxId,
-    ) -> Result<Taken, DriveError> {
-        let read = self.read(tool, body).await?;
-        let keep = Keep { raw: read.raw, evidence: None };
+    async fn read_and_decide(&self, row: Row<'_>) -> Result<Taken, DriveError> {
+        match tools::feed_by_name(row.tool) {
+            Some(feed) => self.understand(feed, row).await,
+            None => self.decode(row).await,
+        }
+    }
+
+    /// A report by a tool's own door.
+    async fn decode(&self, row: Row<'_>) -> Result<Taken, DriveError> {
+        let Row { tool, principal, received, body, id, .. } = row;
+        let read = match tools::by_name(tool) {
+            Some(tool) => {
+                let bytes = body.clone();
+                let read = self.on_thread(tool.name(), move || read(tool, &bytes)).await?;
+                read.unwrap_or_else(|bad| Read { digest: Digest::of(&body), raw: None, result: Err(bad) })
+            }
+            None => {
+                let bad = unreadable(format!("this build knows no tool called {tool}"));
+                Read { digest: Digest::of(&body), raw: None, result: Err(bad) }
+            }
+        };
+        let keep = Keep { raw: read.raw, ..Keep::default() };
         let inbox = Some(id);
         match read.result {
-            Ok(decoded) => {
-                let input = Input::Report { principal, decoded, received, inbox, earlier: None };
-                Ok(Taken::Answered(self.drive.decide(input, keep).await?))
-            }
+            Ok(decoded) => self.report(principal, decoded, received, id, keep).await,
             Err(bad) => {
                 let input = Input::Unreadable { principal, inbox, host: bad.host.clone(), digest: read.digest, reason: bad.to_string() };
                 self.drive.decide(input, keep).await?;
@@ -231,33 +310,65 @@ impl Intake {
         }
     }
 
-    async fn read(&self, tool: &str, body: Bytes) -> Result<Read, DriveError> {
-        let Some(tool) = tools::by_name(tool) else {
-            return Ok(Read {
-                digest: Digest::of(&body),
-                raw: None,
-                result: Err(unreadable(format!("this build knows no tool called {tool}"))),
-            });
-        };
+    /// A message by the door of a feed.
+    async fn understand(&self, feed: &'static dyn Feed, row: Row<'_>) -> Result<Taken, DriveError> {
+        let Row { head, principal, received, body, id, .. } = row;
+        let (kept, head, bytes) = (Arc::clone(&self.kept), head.to_owned(), body.clone());
+        let read = self.on_thread(feed.name(), move || feed::read(feed, &head, &bytes, received, &kept)).await?;
+        let read = read.unwrap_or_else(|bad| feed::Read { result: Err(bad), digest: Digest::of(&body), raw: None, unfitting: false });
+        let counts = self.drive.counts();
+        counts.unfitting.fetch_add(u64::from(read.unfitting), Ordering::Relaxed);
+        let (inbox, digest) = (Some(id), read.digest);
+        let keep = Keep { raw: read.raw, ..Keep::default() };
+        match read.result {
+            Ok(Meant::Report(decoded)) => self.report(principal, decoded, received, id, keep).await,
+            Ok(Meant::Other(message, offer)) => {
+                counts.passed_over.fetch_add(u64::from(message == belay_core::decide::Fed::Nothing), Ordering::Relaxed);
+                let keep = Keep { offer: offer.map(|offer| *offer), ..keep };
+                Ok(Taken::Answered(self.drive.decide(Input::Fed { principal, inbox, digest, message }, keep).await?))
+            }
+            Err(bad) => {
+                let input = Input::Unreadable { principal, inbox, host: bad.host.clone(), digest, reason: bad.to_string() };
+                self.drive.decide(input, keep).await?;
+                Ok(Taken::Unreadable(bad))
+            }
+        }
+    }
+
+    async fn report(
+        &self,
+        principal: Principal,
+        decoded: Box<Decoded>,
+        received: Timestamp,
+        id: InboxId,
+        keep: Keep,
+    ) -> Result<Taken, DriveError> {
+        let input = Input::Report { principal, decoded, received, inbox: Some(id), earlier: None, before: None };
+        Ok(Taken::Answered(self.drive.decide(input, keep).await?))
+    }
+
+    /// Reads on a thread where that may take its time, when there is one. A panic there is a mistake in
+    /// Belay: the bytes are put aside, and everybody else goes on.
+    async fn on_thread<R: Send + 'static>(
+        &self,
+        what: &'static str,
+        read: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<Result<R, Unreadable>, DriveError> {
         let place = Queued::in_line(&self.queued);
         let permit = Arc::clone(&self.threads).acquire_owned().await.map_err(|_| DriveError::Stopping)?;
         drop(place);
-        let bytes = body.clone();
         let task = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            read(tool, &bytes)
+            read()
         });
         match task.await {
-            Ok(read) => Ok(read),
+            Ok(read) => Ok(Ok(read)),
             Err(failed) if failed.is_panic() => {
                 self.drive.counts().panics.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(
-                    tool = tool.name(),
-                    "Belay failed while it read a report; please report this with the bytes from the quarantine"
-                );
+                tracing::error!(tool = what, "Belay failed while it read a report; please report this with the bytes from the quarantine");
                 let bad =
                     unreadable("Belay itself failed while it read these bytes. This is a mistake in Belay: please report it".to_owned());
-                Ok(Read { digest: Digest::of(&body), raw: None, result: Err(bad) })
+                Ok(Err(bad))
             }
             Err(_) => Err(DriveError::Stopping),
         }

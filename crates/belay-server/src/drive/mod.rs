@@ -1,6 +1,7 @@
 //! The drive: everything that happens goes through here. One thread writes; everybody else asks it
 //! through a bounded queue, and reads a copy of the state in which nothing precedes its commit.
 
+mod feed;
 pub mod housekeeping;
 pub mod intake;
 pub mod observe;
@@ -21,7 +22,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
-use crate::ledger::{Blob, Deposit, Ledger, LedgerError, RawCopy, Retention};
+use crate::ledger::{Blob, Deposit, Ledger, LedgerError, Offer, RawCopy, Retention, Text};
 
 pub(crate) use windows::host_named;
 pub(crate) use writer::Writer;
@@ -63,6 +64,8 @@ pub struct Keep {
     pub raw: Option<RawCopy>,
     /// The windows that were looked at; kept when the look made facts.
     pub evidence: Option<Blob>,
+    /// What a host was offered, with texts; kept when the bytes it came of were taken.
+    pub offer: Option<(Offer, Vec<Text>)>,
 }
 
 /// Work for the writer.
@@ -102,6 +105,10 @@ pub enum DriveError {
 pub struct Counts {
     /// Inputs on which Belay itself failed and that were put aside.
     pub panics: AtomicU64,
+    /// Messages of feeds of which nothing is kept, because what they say is not known here.
+    pub passed_over: AtomicU64,
+    /// Messages of feeds whose checksum did not fit. They were read all the same.
+    pub unfitting: AtomicU64,
     /// Rows of the inbox that wait.
     pub inbox_rows: AtomicU64,
     /// Bytes of the inbox that wait.

@@ -99,7 +99,7 @@ impl Observer {
         let Some(Some(News { look, digest, gzip })) = found.await else { return };
         let evidence = gzip.map(|gzip| Blob { digest, gzip });
         let input = Input::Looked { change, look, evidence: digest };
-        if let Err(error) = self.drive.decide(input, Keep { raw: None, evidence }).await {
+        if let Err(error) = self.drive.decide(input, Keep { evidence, ..Keep::default() }).await {
             tracing::warn!(%change, %error, "a look at a trial was lost; the next one comes soon");
         }
     }

@@ -10,6 +10,7 @@ use std::time::Instant;
 use belay_core::decide::{Answer, Input, decide};
 use belay_core::model::ids::{Digest, HostId, InboxId, RunId};
 use belay_core::model::principal::Actor;
+use belay_core::model::run::Run;
 use belay_core::model::time::Timestamp;
 use belay_core::state::{Fact, Note, NoteKind, State};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -67,7 +68,8 @@ impl Writer {
     /// # Errors
     /// When the ledger cannot be loaded.
     pub(crate) fn new(ledger: Ledger, clock: Clock, limits: Limits) -> Result<Self, LedgerError> {
-        let (state, seq) = ledger.load()?;
+        let (mut state, seq) = ledger.load()?;
+        state.listening = (clock)();
         let counts = Arc::new(Counts::default());
         counts.inbox(ledger.waiting().len(), ledger.waiting().bytes());
         let published = Arc::new(RwLock::new(state.clone()));
@@ -187,26 +189,41 @@ impl Writer {
         Ok(answer)
     }
 
-    /// Tells a report which run is already recorded under its id, where the state has forgotten it.
+    /// Tells a report which run is already recorded under its id, and what is known of it where the report
+    /// came of other bytes.
     fn recall(&self, input: &mut Input, hand: &Hand) -> Result<(), LedgerError> {
-        let Input::Report { decoded, earlier: earlier @ None, .. } = input else { return Ok(()) };
+        let Input::Report { decoded, earlier: earlier @ None, before, .. } = input else { return Ok(()) };
         let report = &decoded.report;
         let Ok(host) = HostId::parse(&report.host) else { return Ok(()) };
         let Some(known) = self.state.hosts.get(&host) else { return Ok(()) };
-        if known.recent.iter().any(|seen| seen.tool_run_id == report.tool_run_id) {
-            return Ok(());
-        }
+        let seen = known.recent.iter().find(|seen| seen.tool_run_id == report.tool_run_id).map(|seen| (seen.run, seen.digest));
         let key = (host, report.tool.to_string(), report.tool_run_id.clone());
-        *earlier = match hand.runs.get(&key) {
-            Some(run) => Some(*run),
+        *earlier = match seen.or_else(|| hand.runs.get(&key).copied()) {
+            Some(run) => Some(run),
             None => self.ledger.earlier(&key.0, &key.1, &key.2)?,
         };
+        if let Some((run, digest)) = *earlier
+            && digest != report.digest
+        {
+            *before = self.recorded(run, hand)?.map(Box::new);
+        }
         Ok(())
+    }
+
+    /// A run in full, as it was recorded last: in the batch in hand, else in the ledger.
+    fn recorded(&self, id: RunId, hand: &Hand) -> Result<Option<Run>, LedgerError> {
+        let in_hand = hand.batch.facts.iter().rev().find_map(|(_, fact)| match fact {
+            Fact::RunRecorded { run, .. } if run.id == id => Some((**run).clone()),
+            _ => None,
+        });
+        in_hand.map_or_else(|| self.ledger.recorded(id), |run| Ok(Some(run)))
     }
 
     fn gather(&self, now: Timestamp, facts: Vec<Fact>, keep: Keep, hand: &mut Hand) {
         let testimony = facts.iter().any(|fact| matches!(fact, Fact::RunRecorded { .. } | Fact::Quarantined { .. }));
         hand.batch.raw.extend(keep.raw.filter(|_| testimony));
+        let taken = facts.iter().any(|fact| matches!(fact, Fact::InboxDone { .. }));
+        hand.batch.offers.extend(keep.offer.filter(|_| taken));
         hand.batch.blobs.extend(keep.evidence.filter(|_| !facts.is_empty()));
         for fact in &facts {
             if let Fact::RunRecorded { run, .. } = fact {
@@ -231,6 +248,10 @@ impl Writer {
                 host
             }
             Input::Unreadable { inbox, digest, .. } => {
+                facts.push(Fact::Quarantined { inbox: *inbox, host: None, digest: *digest, reason: text.clone() });
+                None
+            }
+            Input::Fed { inbox, digest, .. } => {
                 facts.push(Fact::Quarantined { inbox: *inbox, host: None, digest: *digest, reason: text.clone() });
                 None
             }

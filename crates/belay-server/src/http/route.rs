@@ -35,6 +35,8 @@ pub struct Call {
     pub params: BTreeMap<String, String>,
     /// Parameters of the query; the last of several of one name, except where all are asked for.
     pub query: Vec<(String, String)>,
+    /// The query as it was sent.
+    pub raw_query: String,
     /// Headers.
     pub headers: HeaderMap,
     /// The body, not yet read.
@@ -276,10 +278,13 @@ async fn guard(app: Arc<App>, may: May, params: RawPathParams, request: Request<
     let peer = parts.extensions.get::<Peer>().cloned().unwrap_or(Peer::Network);
     let who = app.drive.read(|state| auth::who(state, &parts.headers, &peer));
     let params = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let query = super::form::pairs(parts.uri.query().unwrap_or_default());
+    let raw_query = parts.uri.query().unwrap_or_default().to_owned();
+    let query = super::form::pairs(&raw_query);
     let answered = match may.check(&who) {
         Err(refusal) => Err(refusal),
-        Ok(()) => handler(Call { app: Arc::clone(&app), method: parts.method, who, params, query, headers: parts.headers, body }).await,
+        Ok(()) => {
+            handler(Call { app: Arc::clone(&app), method: parts.method, who, params, query, raw_query, headers: parts.headers, body }).await
+        }
     };
     let mut response = answered.unwrap_or_else(|refusal| {
         tracing::info!(request_id = id, %path, status = refusal.status.as_u16(), detail = refusal.detail, "refused");

@@ -23,15 +23,19 @@ fn get(path: &str, id: &str, summary: &str) -> Entry {
 
 /// The doors by which reports come in: the tools say where.
 fn doors() -> Vec<Route> {
+    let feeds = tools::all_feeds().iter().flat_map(|feed| feed.doors()).enumerate();
+    let feeds = feeds.map(|(number, door)| {
+        let summary = format!("Takes what is sent to {}. 200 as soon as it is durable; it is read afterwards.", door.feed);
+        let entry = at(Method::POST, door.path, format!("message_{}_{number}", door.feed), May::Reporter, summary);
+        entry.raw(Media::Bytes(door.content), Media::Bytes(&["application/json"]), *door, reports::message)
+    });
     let doors = tools::all().iter().flat_map(|tool| tool.doors()).enumerate();
-    doors
-        .map(|(number, door)| {
-            let summary =
-                format!("Takes a report of {}. 200 when it is decided, 202 when it is durable and will be read later.", door.tool);
-            let entry = at(Method::POST, door.path, format!("report_{}_{number}", door.tool), May::Reporter, summary);
-            entry.raw(Media::Bytes(door.content), Media::Json(super::route::shape::<belay_api::http::RunAnswer>()), *door, reports::report)
-        })
-        .collect()
+    let doors = doors.map(|(number, door)| {
+        let summary = format!("Takes a report of {}. 200 when it is decided, 202 when it is durable and will be read later.", door.tool);
+        let entry = at(Method::POST, door.path, format!("report_{}_{number}", door.tool), May::Reporter, summary);
+        entry.raw(Media::Bytes(door.content), Media::Json(super::route::shape::<belay_api::http::RunAnswer>()), *door, reports::report)
+    });
+    doors.chain(feeds).collect()
 }
 
 fn own() -> Vec<Route> {
@@ -111,6 +115,7 @@ fn looking() -> Vec<Route> {
         get("/api/v1/selfcheck", "selfcheck", "How often the judge rejects where nothing had changed.").gives(health::selfcheck),
         get("/api/v1/hosts", "hosts", "Hosts, by name.").query(&hosts::LIST).lists(hosts::list),
         get("/api/v1/hosts/{host}", "host", "A host as it is now.").gives(hosts::view),
+        get("/api/v1/hosts/{host}/diff", "host_diff", "What a host was offered last, beside what it has.").gives(hosts::offered),
         get("/api/v1/runs", "runs", "Runs, newest first.").query(&runs::LIST).lists(runs::list),
         get("/api/v1/runs/{id}", "run", "A run with what it did.").gives(runs::view),
         get("/api/v1/changes", "changes", "Changes, newest first.").query(&changes::LIST).lists(changes::list),

@@ -11,6 +11,7 @@ use rusqlite::{Transaction, TransactionBehavior, params};
 
 use super::error::Doing;
 use super::inbox::{Deposit, principal_to_text};
+use super::offers::{self, Offer, Text};
 use super::{Hook, Ledger, LedgerError, Op, int, project, step};
 
 /// What is to be committed together.
@@ -24,6 +25,8 @@ pub struct Batch {
     pub raw: Vec<RawCopy>,
     /// Evidence to keep.
     pub blobs: Vec<Blob>,
+    /// What hosts were offered, with texts that may not be kept yet.
+    pub offers: Vec<(Offer, Vec<Text>)>,
 }
 
 /// A report as it came, to be kept.
@@ -60,7 +63,7 @@ pub struct Committed {
 impl Batch {
     /// Whether there is nothing to commit.
     pub fn is_empty(&self) -> bool {
-        self.facts.is_empty() && self.deposits.is_empty() && self.raw.is_empty() && self.blobs.is_empty()
+        self.facts.is_empty() && self.deposits.is_empty() && self.raw.is_empty() && self.blobs.is_empty() && self.offers.is_empty()
     }
 }
 
@@ -104,12 +107,13 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn deposits(&self, deposits: &[Deposit]) -> Result<Vec<InboxId>, LedgerError> {
-        let insert = "INSERT INTO inbox (received, tool, principal, body, state) VALUES (?1, ?2, ?3, ?4, 0)";
+        let insert = "INSERT INTO inbox (received, tool, principal, body, state, head) VALUES (?1, ?2, ?3, ?4, 0, ?5)";
         deposits
             .iter()
             .map(|deposit| {
                 step(self.hook, Op::Row)?;
-                let row = params![deposit.received.ms(), deposit.tool, principal_to_text(&deposit.principal), &deposit.body[..]];
+                let row =
+                    params![deposit.received.ms(), deposit.tool, principal_to_text(&deposit.principal), &deposit.body[..], deposit.head];
                 self.tx.prepare_cached(insert).and_then(|mut s| s.execute(row)).doing("write the inbox")?;
                 Ok(InboxId(self.tx.last_insert_rowid().unsigned_abs()))
             })
@@ -130,6 +134,10 @@ impl Writer<'_> {
             step(self.hook, Op::Row)?;
             let row = params![blob.digest.to_string(), now.ms(), &blob.gzip[..]];
             self.tx.prepare_cached(insert).and_then(|mut s| s.execute(row)).doing("keep evidence")?;
+        }
+        for (offer, texts) in &batch.offers {
+            step(self.hook, Op::Row)?;
+            offers::keep(self.tx, offer, texts)?;
         }
         Ok(())
     }

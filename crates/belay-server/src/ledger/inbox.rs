@@ -19,6 +19,8 @@ pub struct Deposit {
     pub received: Timestamp,
     /// The tool whose door they came by.
     pub tool: &'static str,
+    /// The query of the request by which they came.
+    pub head: String,
     /// Who brought them, by credential.
     pub principal: Principal,
     /// The bytes.
@@ -34,6 +36,8 @@ pub struct Left {
     pub received: Timestamp,
     /// The tool whose door they came by.
     pub tool: String,
+    /// The query of the request by which they came.
+    pub head: String,
     /// Who brought them; `None` when this build cannot tell any more.
     pub principal: Option<Principal>,
     /// The bytes.

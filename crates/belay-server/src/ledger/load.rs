@@ -2,6 +2,7 @@
 
 use belay_api::journal;
 use belay_core::model::ids::{Digest, HostId, RunId};
+use belay_core::model::run::Run;
 use belay_core::model::time::Timestamp;
 use belay_core::state::State;
 use rusqlite::{OptionalExtension, Row, params};
@@ -51,6 +52,18 @@ impl Ledger {
         let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
         let found = statement.query_row(params![host.as_str(), tool, tool_run_id], read).optional().doing("look for an earlier run")?;
         Ok(found.and_then(|(id, digest)| Some((RunId(id.unsigned_abs()), Digest::parse(&digest)?))))
+    }
+
+    /// A run by its number, in full.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn recorded(&self, id: RunId) -> Result<Option<Run>, LedgerError> {
+        let sql = "SELECT r.id, f.form, f.body FROM runs r JOIN facts f ON f.seq = r.seq WHERE r.id = ?1";
+        let mut statement = self.conn.prepare_cached(sql).doing("read a run")?;
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?));
+        let found: Option<(i64, u32, String)> = statement.query_row([int(id.0)], read).optional().doing("read a run")?;
+        found.map(|(id, form, body)| super::rows::run(id, form, &body)).transpose()
     }
 
     /// Keeps a snapshot of the state as of fact `seq`. The two newest are kept.

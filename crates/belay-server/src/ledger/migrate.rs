@@ -23,7 +23,10 @@ pub struct Migration {
 }
 
 /// All migrations, in order.
-pub const MIGRATIONS: &[Migration] = &[Migration { number: 1, sql: include_str!("../../migrations/001.sqlite.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, sql: include_str!("../../migrations/001.sqlite.sql") },
+    Migration { number: 2, sql: include_str!("../../migrations/002.sqlite.sql") },
+];
 
 /// Brings a ledger to the newest format. Answers the format it had.
 ///
@@ -120,6 +123,7 @@ fn checksum(migration: &Migration) -> String {
 mod tests {
     use super::*;
 
+    const ONE: &[Migration] = &[MIGRATIONS[0]];
     const TWO: &[Migration] = &[MIGRATIONS[0], Migration { number: 2, sql: "ALTER TABLE notes ADD COLUMN extra TEXT;" }];
 
     #[test]
@@ -127,16 +131,31 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger.db");
         let mut conn = Connection::open(&path).unwrap();
-        assert_eq!(migrate(&mut conn, &path, MIGRATIONS).unwrap(), 0);
+        assert_eq!(migrate(&mut conn, &path, ONE).unwrap(), 0);
         conn.execute("INSERT INTO meta VALUES ('x', 'y')", []).unwrap();
         assert_eq!(migrate(&mut conn, &path, TWO).unwrap(), 1);
         assert_eq!(migrate(&mut conn, &path, TWO).unwrap(), 2);
         let copy = Connection::open(dir.path().join("ledger.db.before-002")).unwrap();
         assert_eq!(format(&copy).unwrap(), 1);
         assert_eq!(copy.query_row("SELECT value FROM meta WHERE key = 'x'", [], |r| r.get::<_, String>(0)).unwrap(), "y");
-        let refused = migrate(&mut conn, &path, MIGRATIONS).unwrap_err().to_string();
+        let refused = migrate(&mut conn, &path, ONE).unwrap_err().to_string();
         assert!(refused.contains("ledger format 2 was written by a newer Belay; this build understands 1"), "{refused}");
         assert!(refused.contains("ledger.db.before-002"), "{refused}");
+    }
+
+    #[test]
+    fn the_ledger_of_every_former_format_is_brought_to_the_newest_with_what_it_holds() {
+        for had in 1..MIGRATIONS.len() {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("ledger.db");
+            let mut conn = Connection::open(&path).unwrap();
+            migrate(&mut conn, &path, &MIGRATIONS[..had]).unwrap();
+            let insert = "INSERT INTO inbox (received, tool, principal, body, state) VALUES (1, 'tool', '{}', x'00', 0)";
+            conn.execute(insert, []).unwrap();
+            assert_eq!(migrate(&mut conn, &path, MIGRATIONS).unwrap() as usize, had);
+            assert_eq!(conn.query_row("SELECT head FROM inbox", [], |row| row.get::<_, String>(0)).unwrap(), "");
+            conn.execute("INSERT INTO texts VALUES ('d', 1, 1, 1, x'00')", []).unwrap();
+        }
     }
 
     #[test]
@@ -145,9 +164,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger.db");
         let mut conn = Connection::open(&path).unwrap();
-        migrate(&mut conn, &path, MIGRATIONS).unwrap();
+        migrate(&mut conn, &path, ONE).unwrap();
         migrate(&mut conn, &path, bad).unwrap_err();
-        assert_eq!(migrate(&mut conn, &path, MIGRATIONS).unwrap(), 1);
+        assert_eq!(migrate(&mut conn, &path, ONE).unwrap(), 1);
         assert!(conn.execute("INSERT INTO a VALUES ('x')", []).is_err());
     }
 
@@ -157,7 +176,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger.db");
         let mut conn = Connection::open(&path).unwrap();
-        migrate(&mut conn, &path, MIGRATIONS).unwrap();
+        migrate(&mut conn, &path, ONE).unwrap();
         assert!(matches!(migrate(&mut conn, &path, altered), Err(LedgerError::Altered { number: 1, .. })));
         let mut other = Connection::open_in_memory().unwrap();
         other.execute_batch("CREATE TABLE photos (x)").unwrap();

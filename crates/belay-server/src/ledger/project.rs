@@ -87,7 +87,8 @@ fn execute(tx: &Transaction<'_>, sql: &str, row: impl rusqlite::Params, doing: &
 
 fn run(tx: &Transaction<'_>, seq: u64, run: &Run) -> Result<(), LedgerError> {
     let insert = "INSERT INTO runs (id, seq, host, tool, tool_run_id, digest, kind, started, received, change, first) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+        ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, kind = excluded.kind, change = excluded.change";
     let change = run.change.map(|change| int(change.0));
     let (started, received) = (run.started.ms(), run.received.ms());
     let row = params![

@@ -18,6 +18,10 @@ pub struct Retention {
     pub raw_bytes: u64,
     /// Rows of the quarantine.
     pub quarantine_rows: u64,
+    /// Age of what hosts were offered, and of its texts, since they were last offered.
+    pub offers: Span,
+    /// Bytes of texts.
+    pub texts_bytes: u64,
     /// Age of evidence, counted from the last verdict that rests on it.
     pub evidence: Span,
 }
@@ -25,7 +29,14 @@ pub struct Retention {
 impl Default for Retention {
     fn default() -> Self {
         let day = Span::from_min(24 * 60);
-        Self { raw: day.times(30), raw_bytes: 20 << 30, quarantine_rows: 10_000, evidence: day.times(400) }
+        Self {
+            raw: day.times(30),
+            raw_bytes: 20 << 30,
+            quarantine_rows: 10_000,
+            evidence: day.times(400),
+            offers: day.times(60),
+            texts_bytes: 2 << 30,
+        }
     }
 }
 
@@ -59,11 +70,18 @@ impl Ledger {
         let rows: i64 = tx.query_row("SELECT count(*) FROM quarantine", [], |row| row.get(0)).doing("prune")?;
         let surplus = rows.saturating_sub(int(keep.quarantine_rows)).max(0);
         delete("DELETE FROM quarantine WHERE seq IN (SELECT seq FROM quarantine ORDER BY seq LIMIT min(?1, ?2))", surplus)?;
-        let stored: i64 = tx.query_row("SELECT coalesce(sum(stored), 0) FROM raw", [], |row| row.get(0)).doing("prune")?;
-        if stored > int(keep.raw_bytes) {
+        let stored = |sql: &str| tx.query_row(sql, [], |row| row.get::<_, i64>(0)).doing("prune");
+        let too_much_raw = stored("SELECT coalesce(sum(stored), 0) FROM raw")? > int(keep.raw_bytes);
+        if too_much_raw {
             delete("DELETE FROM raw WHERE digest IN (SELECT digest FROM raw WHERE at <= ?1 ORDER BY at LIMIT ?2)", i64::MAX)?;
-            pruned.more = true;
         }
+        delete("DELETE FROM offers WHERE host IN (SELECT host FROM offers WHERE at < ?1 ORDER BY at LIMIT ?2)", before(keep.offers))?;
+        delete("DELETE FROM texts WHERE digest IN (SELECT digest FROM texts WHERE at < ?1 ORDER BY at LIMIT ?2)", before(keep.offers))?;
+        let too_many_texts = stored("SELECT coalesce(sum(stored), 0) FROM texts")? > int(keep.texts_bytes);
+        if too_many_texts {
+            delete("DELETE FROM texts WHERE digest IN (SELECT digest FROM texts WHERE at <= ?1 ORDER BY at LIMIT ?2)", i64::MAX)?;
+        }
+        pruned.more |= too_much_raw || too_many_texts;
         tx.commit().doing("commit pruning")?;
         Ok(pruned)
     }

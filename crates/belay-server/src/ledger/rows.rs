@@ -104,7 +104,7 @@ pub struct RawRecord {
 
 /// A connection that only reads.
 pub struct Reader {
-    conn: Connection,
+    pub(super) conn: Connection,
 }
 
 /// Conditions of a list, put together from the filters that are set.
@@ -249,7 +249,7 @@ impl Reader {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn left(&self, id: InboxId) -> Result<Option<Left>, LedgerError> {
-        let sql = "SELECT received, tool, principal, body, state FROM inbox WHERE id = ?1";
+        let sql = "SELECT received, tool, principal, body, state, head FROM inbox WHERE id = ?1";
         let read = |row: &Row<'_>| {
             Ok(Left {
                 id,
@@ -258,6 +258,7 @@ impl Reader {
                 principal: principal_from_text(&row.get::<_, String>(2)?),
                 body: row.get(3)?,
                 tries: row.get(4)?,
+                head: row.get(5)?,
             })
         };
         self.conn.query_row(sql, [int(id.0)], read).optional().doing("read the inbox")
@@ -297,7 +298,7 @@ fn page<R, T>(mut rows: Vec<R>, limit: usize, item: impl FnMut(R) -> Result<(i64
     Ok(PageOf { items: items.into_iter().map(|(_, item)| item).collect(), next })
 }
 
-fn run(id: i64, form: u32, body: &str) -> Result<Run, LedgerError> {
+pub(super) fn run(id: i64, form: u32, body: &str) -> Result<Run, LedgerError> {
     match journal::decode("run-recorded", form, body) {
         Ok(Fact::RunRecorded { run, .. }) => Ok(*run),
         Ok(other) => Err(damaged(id, format!("{} where a run was expected", other.kind()))),
@@ -342,7 +343,7 @@ fn quarantined(row: &Row<'_>) -> rusqlite::Result<QuarantineRecord> {
     })
 }
 
-fn inflate(gzip: &[u8]) -> Result<Vec<u8>, LedgerError> {
+pub(super) fn inflate(gzip: &[u8]) -> Result<Vec<u8>, LedgerError> {
     let mut out = Vec::new();
     let read = flate2::bufread::GzDecoder::new(gzip).take(EVIDENCE_MAX).read_to_end(&mut out);
     read.map(|_| out).map_err(|bad| LedgerError::Damaged { seq: 0, why: format!("kept bytes cannot be inflated: {bad}") })

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use belay_api::http::DoctorCheck;
-use belay_core::explain::selfcheck;
+use belay_core::explain::{feed, selfcheck};
 use belay_core::model::time::{Span, Timestamp};
 use belay_core::state::State;
 
@@ -47,6 +47,8 @@ pub struct Counted {
     pub(super) panics: u64,
     pub(super) inbox_rows: u64,
     pub(super) inbox_bytes: u64,
+    passed_over: u64,
+    unfitting: u64,
 }
 
 impl Counted {
@@ -56,6 +58,8 @@ impl Counted {
             panics: counts.panics.load(Ordering::Relaxed),
             inbox_rows: counts.inbox_rows.load(Ordering::Relaxed),
             inbox_bytes: counts.inbox_bytes.load(Ordering::Relaxed),
+            passed_over: counts.passed_over.load(Ordering::Relaxed),
+            unfitting: counts.unfitting.load(Ordering::Relaxed),
         }
     }
 }
@@ -83,7 +87,7 @@ pub fn checks(state: &State, looked: &Looked, counted: &Counted) -> Vec<DoctorCh
     let always =
         [ledger(looked, counted), configuration(looked), sources(looked), hosts(state), letters(state), inbox(counted), clock(looked)];
     let certificate = looked.certificate.as_ref().map(|shown| certificate(shown, looked.now));
-    always.into_iter().chain(certificate).chain(judge(state)).collect()
+    always.into_iter().chain(certificate).chain(feeds(state, counted, looked.now)).chain(judge(state)).collect()
 }
 
 /// What is wrong with a source that has been silent for too long.
@@ -169,6 +173,21 @@ fn inbox(counted: &Counted) -> DoctorCheck {
     let text = format!("{} reports ({} KiB) wait to be read", counted.inbox_rows, counted.inbox_bytes >> 10);
     let found = if counted.inbox_rows < 1_000 { Ok(text) } else { Err(text) };
     check("inbox", found, Some("reports come faster than they are read: give the server more cores, or spread the runs".to_owned()))
+}
+
+/// Whether servers of tools still tell what they have to tell; nothing where none ever did.
+fn feeds(state: &State, counted: &Counted, now: Timestamp) -> Option<DoctorCheck> {
+    let silent: Vec<String> = state.feeds.values().filter(|feed| feed.silent.is_some()).map(|one| feed::line(state, one, now)).collect();
+    let odd = format!(
+        "{} messages were passed over since the start, {} had another checksum than they said",
+        counted.passed_over, counted.unfitting
+    );
+    let found = match silent.len() {
+        0 => Ok(format!("{} feeds, none silent; {odd}", state.feeds.len())),
+        _ => Err(format!("{}; {odd}", silent[..silent.len().min(NAMED_MAX)].join("; "))),
+    };
+    let help = "look at the server of the tool: does it run, does its log say that it cannot reach Belay? Then restart it";
+    (!state.feeds.is_empty()).then(|| check("feeds", found, Some(help.to_owned())))
 }
 
 /// Whether the judge rejects no more than it may, as far as self-checks tell; nothing before the first of them.

@@ -24,7 +24,8 @@ fn batches() -> Vec<(Batch, State)> {
     for (n, (now, input)) in story::inputs().iter().enumerate() {
         let mut batch = Batch { facts: story::step(&mut state, *now, input), ..Batch::default() };
         let body = format!("body {n}").into_bytes();
-        let deposit = Deposit { received: *now, tool: "tool", principal: story::admin(), body: body.clone().into() };
+        let deposit =
+            Deposit { received: *now, tool: "tool", head: format!("n={n}"), principal: story::admin(), body: body.clone().into() };
         batch.deposits.push(deposit);
         batch.raw.push(RawCopy { digest: Digest::of(&body), tool: "tool".into(), size: 6, gzip: body.clone().into() });
         batch.blobs.push(Blob { digest: Digest::of(b"same evidence"), gzip: body.into() });
@@ -185,9 +186,9 @@ fn a_ledger_of_a_newer_build_is_refused_by_name_and_left_alone() {
     conn.pragma_update(None, "user_version", 7).unwrap();
     let Err(refused) = Ledger::open(dir.path(), None) else { panic!("it was opened") };
     let text = refused.to_string();
-    assert!(text.contains("ledger format 7 was written by a newer Belay; this build understands 1"), "{text}");
-    assert!(text.contains("before-002"), "{text}");
-    conn.pragma_update(None, "user_version", 1).unwrap();
+    assert!(text.contains("ledger format 7 was written by a newer Belay; this build understands 2"), "{text}");
+    assert!(text.contains("before-003"), "{text}");
+    conn.pragma_update(None, "user_version", 2).unwrap();
     Ledger::open(dir.path(), None).unwrap();
 }
 

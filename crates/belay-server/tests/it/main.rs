@@ -2,6 +2,7 @@
 
 mod access;
 mod catch;
+mod commands;
 mod connections;
 mod facade;
 mod ledger;

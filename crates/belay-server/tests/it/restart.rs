@@ -51,6 +51,7 @@ async fn what_is_left_in_the_inbox_is_read_at_the_start() {
     let deposit = |body: String| Deposit {
         received: Timestamp::from_ms(NOON),
         tool: tool().name(),
+        head: String::new(),
         principal: Principal::Relay(Pattern::new("web*")),
         body: body.into(),
     };
@@ -74,7 +75,13 @@ async fn what_is_left_in_the_inbox_is_read_at_the_start() {
 async fn bytes_that_bring_the_server_down_are_put_aside_in_the_end() {
     let dir = tempfile::tempdir().unwrap();
     let body = report_of("unchanged", "web01", 1).into();
-    let deposit = Deposit { received: Timestamp::from_ms(NOON), tool: tool().name(), principal: Principal::Relay(Pattern::new("*")), body };
+    let deposit = Deposit {
+        received: Timestamp::from_ms(NOON),
+        tool: tool().name(),
+        head: String::new(),
+        principal: Principal::Relay(Pattern::new("*")),
+        body,
+    };
     let mut ledger = Ledger::open(dir.path(), None).unwrap();
     let id = ledger.commit(&Batch { deposits: vec![deposit], ..Batch::default() }, &Default::default()).unwrap().deposits;
     // Three times somebody began to read it, and the process ended.

@@ -61,6 +61,7 @@ pub fn view(id: &str, standing: &str) -> ChangeView {
             old: "{sha256}6fd1".to_owned(),
             new: "{sha256}0ab2".to_owned(),
             content: "00".repeat(16),
+            diff: None,
         }],
         hosts: vec![host("web16.example.com"), host("web17.example.com")],
         verdict,

@@ -195,7 +195,7 @@ mod tests {
     fn bad() -> ChangeView {
         let mut view = samples::view("c-2", "rejected");
         let (item, old, new) = ("environment".to_owned(), "r142".to_owned(), "production".to_owned());
-        view.items.push(ItemView { item, old, new, content: String::new() });
+        view.items.push(ItemView { item, old, new, content: String::new(), diff: None });
         view
     }
 
@@ -229,7 +229,7 @@ app: \"sitemonitor.conf: not a file of release 142\" on 7 of 7 changed hosts, on
         let back = || {
             let mut view = other("accepted", false);
             let (item, old, new) = ("revert".to_owned(), String::new(), "of c-2".to_owned());
-            view.items = vec![ItemView { item, old, new, content: String::new() }];
+            view.items = vec![ItemView { item, old, new, content: String::new(), diff: None }];
             view.row.id = "c-4".to_owned();
             view
         };

@@ -1,11 +1,13 @@
 //! The catalog a host keeps (`client_data/catalog/NAME.json`): what a run would apply, as items. A
-//! hook that runs before the catalog is applied finds the new one there already.
+//! hook that runs before the catalog is applied finds the new one there already. A `replace catalog`
+//! command has the same resources in another frame.
 //!
 //! The same item must come out of a catalog and out of the report of the run that applied it, or
 //! what was rejected would not be known again. What a catalog does not say is *opaque*: texts that
 //! lie on a server (`source`), secrets, values made on the host (`Deferred`), commands.
 
 mod desired;
+mod offer;
 mod title;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +26,8 @@ use crate::tools::host::{KnownPart, News, Part, PartedCatalog, Sets, UnreadableC
 use crate::tools::mask::Masks;
 use crate::tools::redact::{TEXT_MAX, clean};
 use desired::Desired;
+
+pub(super) use offer::offer;
 
 /// A resource `notify { 'belay-break-glass': message => 'REASON' }` asks for the gate to be opened
 /// on every host whose catalog holds it. It costs a commit, which says who did it and why.
@@ -46,6 +50,7 @@ const RULES: &str = "1";
 /// What is looked at of a catalog. Its resources are read one by one, those that are needed.
 #[derive(Deserialize)]
 struct Catalog<R, M> {
+    #[serde(alias = "certname")]
     name: String,
     #[serde(default)]
     version: Value,

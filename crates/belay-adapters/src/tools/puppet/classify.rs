@@ -103,6 +103,14 @@ pub(super) fn classify(status: Status, cached: Cached, report: &Collected, masks
     }
 }
 
+/// Whether the run was completed, of a report that has no field for it: by what Puppet itself says.
+pub(super) fn completed(report: &Collected) -> Option<bool> {
+    if own_errors(report).any(|line| line.message.text.starts_with(APPLYING) || line.message.text.contains(TIMED_OUT)) {
+        return Some(false);
+    }
+    report.logs.applied.then_some(true)
+}
+
 fn failed(cached: Cached, report: &Collected, masks: &Masks, odd: &mut Vec<Complaint>) -> RunKind {
     let done = report.completed == Some(true);
     if !done && report.total() == 0 {

@@ -16,6 +16,8 @@ const ERRORS_MAX: usize = 200;
 const RESOURCES_MAX: usize = 20_000;
 /// Paths of unknown keys that are kept.
 const STRANGERS_MAX: usize = 20;
+/// Begins Puppet's own line about a catalog that was applied to its end.
+const APPLIED: &str = "Applied catalog in ";
 /// Bytes of a short field (a name, a status, a time).
 const FIELD_MAX: usize = 4096;
 
@@ -56,9 +58,18 @@ pub(super) struct Collector {
     event: RawEvent,
     kept_events: usize,
     row: (u32, String),
+    /// Category and name of the measure that is open, in a command.
+    measure: (Option<String>, Option<String>, Option<f64>),
+    /// What the outermost mapping is.
+    root: Map,
 }
 
 impl Collector {
+    /// A collector of reports as the `store report` command has them.
+    pub fn of_command() -> Self {
+        Self { root: Map::Command, ..Self::default() }
+    }
+
     /// The host, when it was named already.
     pub fn host(&self) -> Option<&str> {
         self.out.host.as_deref()
@@ -70,7 +81,7 @@ impl Collector {
     }
 
     fn spot(&self) -> Spot {
-        self.frames.last().map_or(Spot::Map(Map::Root), |frame| frame.next)
+        self.frames.last().map_or(Spot::Map(self.root), |frame| frame.next)
     }
 
     fn begin(&mut self, begin: Begin) -> Result<(), Refusal> {
@@ -138,11 +149,15 @@ impl Collector {
                 self.out.logs.more_errors += 1;
             }
         }
+        self.out.logs.applied |= line.is_puppets_own() && line.message.text.starts_with(APPLIED);
         self.out.logs.last = Some(line);
     }
 
     fn resource_done(&mut self, keys: u64) {
-        let resource = std::mem::take(&mut self.resource);
+        let mut resource = std::mem::take(&mut self.resource);
+        if self.root == Map::Command {
+            as_status(&mut resource);
+        }
         let seen = &mut self.out.seen;
         seen.resources += 1;
         seen.without_events += u32::from(keys & Spot::List(List::Events).bit() == 0);
@@ -158,7 +173,10 @@ impl Collector {
     }
 
     fn event_done(&mut self) -> Result<(), Refusal> {
-        let event = std::mem::take(&mut self.event);
+        let mut event = std::mem::take(&mut self.event);
+        if self.root == Map::Command {
+            (event.previous, event.desired) = (event.previous.inspected(), event.desired.inspected());
+        }
         let Some(word) = &event.outcome else {
             return Refusal::new(format!("an event of {} without a status: truncated, or not a report of Puppet", self.resource.name));
         };
@@ -183,20 +201,31 @@ impl Collector {
         if column != 2 {
             return;
         }
-        let number = scalar.text().parse::<f64>().ok().filter(|number| number.is_finite());
+        let name = std::mem::take(name);
+        if let Some(Open::Map(metric)) = self.frames.iter().rev().nth(2).map(|frame| frame.open) {
+            self.measured(metric, &name, finite(scalar));
+        }
+    }
+
+    fn measured(&mut self, metric: Map, name: &str, number: Option<f64>) {
         let metrics = &mut self.out.metrics;
-        let metric = self.frames.iter().rev().nth(2).map(|frame| frame.open);
-        match (metric, name.as_str()) {
-            (Some(Open::Map(Map::ResourceMetrics)), "total") => metrics.total = number,
-            (Some(Open::Map(Map::ResourceMetrics)), "skipped") => metrics.skipped = number,
-            (Some(Open::Map(Map::ResourceMetrics)), "failed") => metrics.failed = number,
-            (Some(Open::Map(Map::ResourceMetrics)), "failed_to_restart") => metrics.failed_to_restart = number,
-            (Some(Open::Map(Map::ResourceMetrics)), "changed") => metrics.changed = number,
-            (Some(Open::Map(Map::ResourceMetrics)), "out_of_sync") => metrics.out_of_sync = number,
-            (Some(Open::Map(Map::EventMetrics)), "total") => metrics.events = number,
-            (Some(Open::Map(Map::TimeMetrics)), "total") => metrics.seconds = number,
+        match (metric, name) {
+            (Map::ResourceMetrics, "total") => metrics.total = number,
+            (Map::ResourceMetrics, "skipped") => metrics.skipped = number,
+            (Map::ResourceMetrics, "failed") => metrics.failed = number,
+            (Map::ResourceMetrics, "failed_to_restart") => metrics.failed_to_restart = number,
+            (Map::ResourceMetrics, "changed") => metrics.changed = number,
+            (Map::ResourceMetrics, "out_of_sync") => metrics.out_of_sync = number,
+            (Map::EventMetrics, "total") => metrics.events = number,
+            (Map::TimeMetrics, "total") => metrics.seconds = number,
             _ => {}
         }
+    }
+
+    fn measure_done(&mut self) {
+        let (kind, name, number) = std::mem::take(&mut self.measure);
+        let Some(Spot::Map(metric)) = kind.as_deref().map(|kind| Map::Metrics.child(kind)) else { return };
+        self.measured(metric, name.as_deref().unwrap_or_default(), number);
     }
 
     /// Keeps a value of the event that is open.
@@ -220,7 +249,11 @@ impl Collector {
         match field {
             Field::Host => self.out.host = short(scalar)?,
             Field::Time => self.out.time = short(scalar)?,
-            Field::ConfigVersion => self.out.version = config_version(scalar)?,
+            Field::ConfigVersion => {
+                // A command writes numbers as texts.
+                let scalar = if self.root == Map::Command { Scalar::Plain(scalar.text()) } else { scalar };
+                self.out.version = config_version(scalar)?;
+            }
             Field::Uuid => self.out.uuid = short(scalar)?,
             Field::Format => self.out.format = short(scalar)?,
             Field::PuppetVersion => self.out.puppet_version = short(scalar)?,
@@ -234,6 +267,9 @@ impl Collector {
             Field::LogMessage => self.line.message = Clip::of(scalar.text()),
             Field::LogSource => self.line.source = Clip::of(scalar.text()).text,
             Field::Cell => self.cell(scalar),
+            Field::MeasureKind => self.measure.0 = short(scalar)?,
+            Field::MeasureName => self.measure.1 = short(scalar)?,
+            Field::MeasureValue => self.measure.2 = finite(scalar),
             Field::Title => self.resource.title = scalar.some().map(str::to_owned),
             Field::ResourceType => self.resource.kind = short(scalar)?,
             Field::Failed => self.resource.failed = self.truth(field, scalar) == Some(true),
@@ -279,7 +315,8 @@ impl Sink for Collector {
             Open::Map(Map::Log) => self.log_done(),
             Open::Map(Map::Resource) => self.resource_done(frame.keys),
             Open::Map(Map::Event) => self.event_done()?,
-            Open::Map(Map::Root) => self.out.root_keys = frame.keys,
+            Open::Map(Map::Measure) => self.measure_done(),
+            Open::Map(Map::Root | Map::Command) => self.out.root_keys = frame.keys,
             Open::Map(Map::Metrics | Map::ResourceMetrics | Map::EventMetrics | Map::TimeMetrics | Map::Resources) | Open::List(_) => {}
         }
         Ok(())
@@ -337,6 +374,19 @@ impl Sink for Collector {
 
 fn not_a_report<T>(spot: Spot) -> Result<T, Refusal> {
     Refusal::new(format!("not a report: `{}` is not what it should be", spot.path()))
+}
+
+/// A command names a resource by type and title, and leaves what became of it to its events.
+fn as_status(resource: &mut Resource) {
+    let (kind, title) = (resource.kind.as_deref().unwrap_or_default(), resource.title.as_deref().unwrap_or_default());
+    resource.name = format!("{kind}[{title}]");
+    let has = |outcome: &str| resource.events.iter().any(|event| event.outcome.as_deref() == Some(outcome));
+    (resource.failed, resource.changed) = (has("failure"), has("success"));
+    resource.out_of_sync = resource.failed || resource.changed || has("noop");
+}
+
+fn finite(scalar: Scalar<'_>) -> Option<f64> {
+    scalar.text().parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 /// A short text; `None` for nothing.

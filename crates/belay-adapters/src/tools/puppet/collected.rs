@@ -55,6 +55,8 @@ pub(super) struct Logs {
     pub last: Option<LogLine>,
     /// Errors beyond those kept.
     pub more_errors: u32,
+    /// Puppet itself says that it applied the catalog to its end.
+    pub applied: bool,
 }
 
 /// A line of the log.

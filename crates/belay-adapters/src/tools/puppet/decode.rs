@@ -6,7 +6,7 @@ use belay_core::model::ids::{Digest, Environment, HostId, ToolName};
 use belay_core::model::report::{Complaint, Decoded, FailedResource, Report, Unreadable, Version};
 use belay_core::model::time::{Span, Timestamp};
 
-use super::classify::{Cached, Status, classify};
+use super::classify::{Cached, Status, classify, completed};
 use super::collect::Collector;
 use super::collected::{Collected, ConfigVersion, Resource, count};
 use super::escapes::Pairs;
@@ -34,6 +34,8 @@ const DAY_MS: i64 = 86_400_000;
 enum Form {
     Yaml,
     Json,
+    /// The payload of a `store report` command, which is JSON of another shape.
+    Command,
 }
 
 /// Reads one report, YAML or JSON.
@@ -41,24 +43,43 @@ enum Form {
 /// # Errors
 /// [`Unreadable`] when the bytes are not one whole report of a known format.
 pub(super) fn decode(body: &[u8]) -> Result<Decoded, Unreadable> {
+    let text = text(body)?;
+    let form = if text.text.trim_ascii_start().starts_with('{') { Form::Json } else { Form::Yaml };
+    read(form, &text, body)
+}
+
+/// Reads the payload of a `store report` command.
+///
+/// # Errors
+/// [`Unreadable`] when the bytes are not one whole report of a known format.
+pub(super) fn command(body: &[u8]) -> Result<Decoded, Unreadable> {
+    read(Form::Command, &text(body)?, body)
+}
+
+fn text(body: &[u8]) -> Result<bytes::Text<'_>, Unreadable> {
     if body.len() > BODY_MAX {
         let reason = format!("{} bytes; at most {BODY_MAX} are read (set exclude_unchanged_resources on the hosts)", body.len());
         return Err(Unreadable { offset: BODY_MAX as u64, reason, host: None });
     }
-    let text = bytes::read(body);
-    let form = if text.text.trim_ascii_start().starts_with('{') { Form::Json } else { Form::Yaml };
+    Ok(bytes::read(body))
+}
+
+fn read(form: Form, text: &bytes::Text<'_>, body: &[u8]) -> Result<Decoded, Unreadable> {
     let mut altered = text.complaints.clone();
-    let ready = ready(form, &text, &mut altered)?;
-    let mut collector = Collector::default();
+    let ready = ready(form, text, &mut altered)?;
+    let mut collector = if form == Form::Command { Collector::of_command() } else { Collector::default() };
     let walked = match form {
-        Form::Json => json::walk(&ready, &mut collector),
+        Form::Json | Form::Command => json::walk(&ready, &mut collector),
         Form::Yaml => yaml::walk(&ready, &mut collector),
     };
     let host = collector.host().map(|host| clean(host, 255));
     let unreadable =
         |at: usize, reason: String| Unreadable { offset: text.offset(at), reason: clean(&reason, TEXT_MAX), host: host.clone() };
     walked.map_err(|Stop { at, reason }| unreadable(at, reason))?;
-    let collected = collector.finish();
+    let mut collected = collector.finish();
+    if form == Form::Command {
+        collected.completed = completed(&collected);
+    }
     let at_end = |reason| unreadable(ready.len(), reason);
     whole(&collected, form).map_err(at_end)?;
     build(&collected, Digest::of(body), altered).map_err(at_end)
@@ -76,11 +97,11 @@ fn ready<'a>(form: Form, text: &'a bytes::Text<'_>, altered: &mut Vec<Complaint>
             yaml::short_lines(&text.text).map_err(|Stop { at, reason }| Unreadable { offset: text.offset(at), reason, host: None })?;
             Pairs::Join
         }
-        Form::Json => Pairs::Keep,
+        Form::Json | Form::Command => Pairs::Keep,
     };
     let (whole, halves) = escapes::whole(&text.text, pairs);
     count(halves, "escapes of half a character");
-    if form == Form::Json {
+    if form != Form::Yaml {
         return Ok(whole);
     }
     let (lines, ends) = escapes::line_ends(whole);
@@ -92,13 +113,17 @@ fn ready<'a>(form: Form, text: &'a bytes::Text<'_>, altered: &mut Vec<Complaint>
 /// has to hold the fields that stand last in it, or else exactly what its own counts announce.
 fn whole(report: &Collected, form: Form) -> Result<(), String> {
     let has = |spot: Spot| report.root_keys & spot.bit() != 0;
-    for spot in [Spot::List(List::Logs), Spot::Map(Map::Metrics), Spot::Map(Map::Resources)] {
+    let (metrics, resources) = match form {
+        Form::Yaml | Form::Json => (Spot::Map(Map::Metrics), Spot::Map(Map::Resources)),
+        Form::Command => (Spot::List(List::Measures), Spot::List(List::Resources)),
+    };
+    for spot in [Spot::List(List::Logs), metrics, resources] {
         if !has(spot) {
             return Err(format!("`{}` is missing: truncated on its way, or not a report of Puppet", spot.path()));
         }
     }
     // Without its value it is where the report was cut off.
-    if form == Form::Json || report.cached.is_some() {
+    if form != Form::Yaml || report.cached.is_some() {
         return Ok(());
     }
     let (metrics, seen) = (&report.metrics, &report.seen);

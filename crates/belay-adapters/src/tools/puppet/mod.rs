@@ -7,6 +7,8 @@
 //! ended, `items` turns events into items, `decode` makes sure the report is whole and puts it
 //! together. `write` is the way back, for simulators.
 //!
+//! `command` is the door of those who send to PuppetDB: reports, facts and catalogs.
+//!
 //! For a host's agent: `host` (places, command lines), `argv`, `lock`, `schedule`, `glance`,
 //! `catalog`; `enc` answers as a classifier.
 
@@ -15,6 +17,7 @@ mod catalog;
 mod classify;
 mod collect;
 mod collected;
+mod command;
 mod decode;
 mod enc;
 mod escapes;
@@ -35,7 +38,8 @@ pub use catalog::BREAK_GLASS;
 pub use classify::{NO_CLASS, NO_SERVER};
 pub use walk::{BODY_MAX, DEPTH_MAX, TEXT_MAX, VALUES_MAX};
 
-use super::{Door, Tool};
+use super::feed::{FeedDoor, Told};
+use super::{Door, Feed, Tool};
 use belay_core::model::report::{Decoded, Unreadable};
 
 /// The tool's name.
@@ -63,5 +67,28 @@ impl Tool for Puppet {
 
     fn decode(&self, body: &[u8]) -> Result<Decoded, Unreadable> {
         decode::decode(body)
+    }
+}
+
+/// The commands that PuppetDB's terminus submits. Nothing is ever asked of this PuppetDB.
+#[derive(Clone, Copy, Debug)]
+pub struct PuppetDb;
+
+impl Feed for PuppetDb {
+    fn name(&self) -> &'static str {
+        command::NAME
+    }
+
+    fn doors(&self) -> &'static [FeedDoor] {
+        &[FeedDoor { path: "/pdb/cmd/v1", feed: command::NAME, content: &["application/json"] }]
+    }
+
+    fn read(&self, query: &str, body: &[u8]) -> Result<Told, Unreadable> {
+        command::read(query, body)
+    }
+
+    /// The terminus wants a JSON object; PuppetDB itself answers with the command's UUID.
+    fn acknowledgement(&self, id: &str) -> String {
+        format!("{{\"uuid\":\"{id}\"}}")
     }
 }

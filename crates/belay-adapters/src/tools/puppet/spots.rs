@@ -1,6 +1,8 @@
 //! The spots of a report Belay knows: which key leads where, and what may stand there.
 //!
-//! Formats 4 to 12 of Puppet's report share these names; what one of them lacks is simply absent.
+//! Formats 4 to 12 of Puppet's report share these names; what one of them lacks is simply absent. The
+//! same report as PuppetDB's terminus sends it ([`Map::Command`]) has lists where Puppet has mappings, and
+//! other names for a few fields.
 
 /// A spot of the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +22,13 @@ pub(super) enum Spot {
 }
 
 /// Mappings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Map {
+    #[default]
     Root,
+    /// The root of a `store report` command.
+    Command,
+    Measure,
     Log,
     Metrics,
     ResourceMetrics,
@@ -40,6 +46,8 @@ pub(super) enum List {
     Rows,
     Row,
     Events,
+    Measures,
+    Resources,
 }
 
 /// Values of events, which may be of any shape.
@@ -68,6 +76,9 @@ pub(super) enum Field {
     LogMessage,
     LogSource,
     Cell,
+    MeasureKind,
+    MeasureName,
+    MeasureValue,
     Title,
     ResourceType,
     Failed,
@@ -87,6 +98,8 @@ impl Map {
     pub fn child(self, key: &str) -> Spot {
         match self {
             Self::Root => root(key),
+            Self::Command => command(key),
+            Self::Measure => measure(key),
             Self::Log => log(key),
             Self::Metrics => metric(key),
             Self::ResourceMetrics | Self::EventMetrics | Self::TimeMetrics => match key {
@@ -103,7 +116,8 @@ impl Map {
     /// Where it is, for complaints.
     pub fn path(self) -> &'static str {
         match self {
-            Self::Root => "",
+            Self::Root | Self::Command => "",
+            Self::Measure => "metrics/*",
             Self::Log => "logs/*",
             Self::Metrics => "metrics",
             Self::ResourceMetrics => "metrics/resources",
@@ -124,6 +138,8 @@ impl List {
             Self::Rows => Spot::List(Self::Row),
             Self::Row => Spot::Field(Field::Cell),
             Self::Events => Spot::Map(Map::Event),
+            Self::Measures => Spot::Map(Map::Measure),
+            Self::Resources => Spot::Map(Map::Resource),
         }
     }
 
@@ -133,6 +149,8 @@ impl List {
             Self::Logs => "logs",
             Self::Rows | Self::Row => "metrics/*/values",
             Self::Events => "resource_statuses/*/events",
+            Self::Measures => "metrics",
+            Self::Resources => "resources",
         }
     }
 }
@@ -157,6 +175,9 @@ impl Field {
             Self::LogMessage => "logs/*/message",
             Self::LogSource => "logs/*/source",
             Self::Cell => "metrics/*/values",
+            Self::MeasureKind => "metrics/*/category",
+            Self::MeasureName => "metrics/*/name",
+            Self::MeasureValue => "metrics/*/value",
             Self::Title => "resource_statuses/*/title",
             Self::ResourceType => "resource_statuses/*/resource_type",
             Self::Failed => "resource_statuses/*/failed",
@@ -197,7 +218,7 @@ impl Spot {
             Self::Ignored | Self::Stranger | Self::Map(Map::Resource) => 0,
             Self::Map(map) => 1 << (map as u8),
             Self::List(list) => 1 << (16 + list as u8),
-            Self::Kept(kept) => 1 << (20 + kept as u8),
+            Self::Kept(kept) => 1 << (22 + kept as u8),
             Self::Field(field) => field.bit(),
         }
     }
@@ -227,6 +248,28 @@ fn root(key: &str) -> Spot {
     })
 }
 
+/// The root of a `store report` command: certname for host, start_time for time, lists for mappings.
+fn command(key: &str) -> Spot {
+    match key {
+        "certname" => Spot::Field(Field::Host),
+        "start_time" => Spot::Field(Field::Time),
+        "metrics" => Spot::List(List::Measures),
+        "resources" => Spot::List(List::Resources),
+        "end_time" | "producer" | "producer_timestamp" | "type" => Spot::Ignored,
+        "host" | "time" | "resource_statuses" => Spot::Stranger,
+        same => root(same),
+    }
+}
+
+fn measure(key: &str) -> Spot {
+    Spot::Field(match key {
+        "category" => Field::MeasureKind,
+        "name" => Field::MeasureName,
+        "value" => Field::MeasureValue,
+        _ => return Spot::Stranger,
+    })
+}
+
 fn log(key: &str) -> Spot {
     match key {
         "level" => Spot::Field(Field::LogLevel),
@@ -249,7 +292,7 @@ fn metric(key: &str) -> Spot {
 
 fn resource(key: &str) -> Spot {
     Spot::Field(match key {
-        "title" => Field::Title,
+        "title" | "resource_title" => Field::Title,
         "resource_type" => Field::ResourceType,
         "failed" => Field::Failed,
         "failed_to_restart" => Field::FailedToRestart,
@@ -277,6 +320,7 @@ fn resource(key: &str) -> Spot {
         | "scheduled"
         | "source_description"
         | "default_log_level"
+        | "timestamp"
         | "failed_dependencies" => return Spot::Ignored,
         _ => return Spot::Stranger,
     })
@@ -287,10 +331,10 @@ fn event(key: &str) -> Spot {
         "property" => Field::Property,
         "message" => Field::Message,
         "status" => Field::Outcome,
-        "time" => Field::EventTime,
+        "time" | "timestamp" => Field::EventTime,
         "redacted" => Field::Redacted,
-        "previous_value" => return Spot::Kept(Kept::Previous),
-        "desired_value" => return Spot::Kept(Kept::Desired),
+        "previous_value" | "old_value" => return Spot::Kept(Kept::Previous),
+        "desired_value" | "new_value" => return Spot::Kept(Kept::Desired),
         "audited"
         | "historical_value"
         | "name"

@@ -51,6 +51,19 @@ impl Value {
         }
     }
 
+    /// The value that a text of a command stands for: the terminus writes Ruby's own way of showing a
+    /// value (`to_s`), in which nothing is the empty text and a list is `["0"]`.
+    pub fn inspected(self) -> Self {
+        match self {
+            Self::Text(text) if text.is_empty() => Self::Null,
+            Self::Text(text) if text.starts_with("[\"") && text.ends_with("\"]") => {
+                let list = serde_json::from_str::<Vec<String>>(&text).ok().filter(|list| list.len() < PIECES_MAX);
+                list.map_or(Self::Text(text), |list| Self::List(list.into_iter().map(Self::Text).collect()))
+            }
+            other => other,
+        }
+    }
+
     /// Appends the value as JSON; `None` when a part of it is too large.
     fn write(&self, out: &mut String) -> Option<()> {
         match self {
@@ -159,6 +172,10 @@ mod tests {
         assert_eq!(text(Scalar::Plain("~")), None);
         assert_eq!(text(Scalar::Text("null")).as_deref(), Some("null"));
         assert_eq!(Value::List(vec![Value::Text("0".into())]).canonical().as_deref(), Some("0"));
+        let inspected = |text: &str| Value::Text(text.into()).inspected().canonical();
+        assert_eq!(inspected("[\"0\"]").as_deref(), Some("0"));
+        assert_eq!(inspected("[\"a\", \"b\"]").as_deref(), Some(r#"["a","b"]"#));
+        assert_eq!((inspected(""), inspected("[x]").as_deref()), (None, Some("[x]")));
         let list = Value::List(vec![Value::Text("a".into()), Value::Null]);
         assert_eq!(list.canonical().as_deref(), Some(r#"["a",null]"#));
         let map = Value::Map(vec![("b".into(), list), ("a".into(), Value::Text("1".into()))]);

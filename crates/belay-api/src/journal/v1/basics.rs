@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use belay_core::model::alert::Subject;
 use belay_core::model::change::Overlaps;
+use belay_core::model::feed::FeedId;
+use belay_core::model::host::OwnFacts;
 use belay_core::model::hours::Zone;
 use belay_core::model::ids::{
     ChangeId, ClassName, Digest, EffectId, Environment, HoldId, HostId, InboxId, ReceiverName, Release, RevertId, RunId, SignalName,
@@ -247,7 +249,7 @@ macro_rules! form_later {
     )*};
 }
 
-form_later!(Overlaps, Cautions, LogEvidence);
+form_later!(Overlaps, Cautions, LogEvidence, OwnFacts);
 
 impl Form for Weight {
     fn put<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
@@ -388,5 +390,5 @@ macro_rules! printed {
 
 printed! {
     names: ClassName, Release, Environment, SignalName, ReceiverName, ToolName, HostId;
-    numbers: RunId, ChangeId, EffectId, HoldId, RevertId, InboxId, Digest, Subject,
+    numbers: RunId, ChangeId, EffectId, HoldId, RevertId, InboxId, Digest, Subject, FeedId,
 }

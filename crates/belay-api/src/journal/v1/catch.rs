@@ -3,6 +3,7 @@
 use belay_core::host::policy::{Pin, RevertWay};
 use belay_core::host::talk::{Asked, BreakGlass, HostStatus, Lock, Schedule};
 use belay_core::model::closed::{Closed, ClosedBy};
+use belay_core::model::feed::Feed;
 use belay_core::model::gate::Gate;
 use belay_core::model::hold::{Broken, Hold, HoldEnd, HoldScope, Told};
 use belay_core::model::host::Agent;
@@ -22,12 +23,13 @@ form_struct! {
     Broken { at, times, put_back, by }
     HoldEnd { at, by, reason }
     Pin { environment, until, reason, by }
-    Agent { version, status, events }
+    Agent { version, status, events, own }
     HostStatus { lock, schedule, break_glass, running, gate }
     BreakGlass { until, reason, by }
     Asked { at, answer, why }
     Revert { id, change, asked, by, reason, ways, hosts, hold, stopped }
     Would { since, release_match, rejected, told }
+    Feed { id, hosts, since, last, times, gap, pauses, silent }
     Breaker { since, refused, asked }
     Closed { by, until }
     SelfCheck { class, at, seed, skipped, drawn, apart, judged, rejected, budget, moved, signals }

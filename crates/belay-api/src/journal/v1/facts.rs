@@ -92,6 +92,7 @@ form_facts! {
     "foreign-set" => ForeignSet { class, hosts },
     "closed-set" => ClosedSet { class, closed },
     "self-checked" => SelfChecked { check, actor },
+    "feed-set" => FeedSet { id, feed },
     "breaker-set" => BreakerSet { breaker },
     "incarnation-begun" => IncarnationBegun { incarnation },
     "alerted-restored" => AlertedRestored { about, at },

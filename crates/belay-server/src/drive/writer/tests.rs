@@ -78,7 +78,8 @@ fn a_row_of_the_inbox_is_decided_once() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = writer(dir.path(), at(1_000));
     let (reply, mut id) = oneshot::channel();
-    let deposit = Deposit { received: Timestamp::from_ms(1_000), tool: "tool", principal: admin(), body: "half".into() };
+    let deposit =
+        Deposit { received: Timestamp::from_ms(1_000), tool: "tool", head: String::new(), principal: admin(), body: "half".into() };
     writer.turn(Work::Deposit { deposit, reply }, || None).unwrap();
     let id = id.try_recv().unwrap().unwrap();
     assert_eq!(writer.counts.inbox_rows.load(Ordering::Relaxed), 1);
@@ -126,7 +127,7 @@ fn a_repeated_report_is_known_within_a_batch_too() {
             tool_version: String::new(),
         };
         let decoded = Box::new(Decoded { report, complaints: vec![] });
-        Input::Report { principal: admin(), decoded, received: Timestamp::from_ms(1_000_000), inbox: None, earlier: None }
+        Input::Report { principal: admin(), decoded, received: Timestamp::from_ms(1_000_000), inbox: None, earlier: None, before: None }
     };
     // More than the state remembers of a host, then the first one again: all in one batch.
     let answers = batch(&mut writer, (0..20).chain([0]).map(report).collect());

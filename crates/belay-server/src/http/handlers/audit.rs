@@ -4,8 +4,10 @@ use belay_api::http::{EffectRow, NoteRow, Page, QuarantineRow, WhyView};
 use belay_core::explain::why;
 use belay_core::model::ids::{ChangeId, EffectId, HostId};
 
+use super::super::App;
 use super::super::refusal::Refusal;
 use super::super::route::{Call, Param};
+use super::changes::differences;
 use super::{PAGED, after, limit, page};
 use crate::ledger::{Audit, NoteRecord, QuarantineRecord};
 
@@ -61,8 +63,24 @@ pub(in crate::http) async fn explain(call: Call) -> Result<WhyView, Refusal> {
         (None, Ok(host)) => call.app.drive.read(|state| why::host(state, &host, now)),
         (None, Err(bad)) => return Err(Refusal::bad_request(format!("{subject:?} is neither a Change (c-17) nor a host: {bad}"))),
     };
+    let mut lines = lines;
+    if let Some(change) = ChangeId::parse(&subject).filter(|_| !lines.is_empty()) {
+        lines.extend(texts(&call.app, change).await?);
+    }
     if lines.is_empty() {
         return Err(Refusal::not_found(format!("there is neither a Change nor a host called {subject}")));
     }
     Ok(WhyView { subject, lines })
+}
+
+/// How the texts that a Change brought differ from those that were there.
+async fn texts(app: &App, id: ChangeId) -> Result<Vec<String>, Refusal> {
+    let found = differences(app, id).await?;
+    let name = |place: usize| app.drive.read(|state| state.changes.get(&id)?.items.keys().nth(place).map(ToString::to_string));
+    let mut lines = Vec::new();
+    for (place, diff) in found.iter().filter(|(_, diff)| !diff.is_empty()) {
+        lines.push(format!("text of {}:", name(*place).unwrap_or_default()));
+        lines.extend(diff.lines().map(|line| format!("  {line}")));
+    }
+    Ok(lines)
 }

@@ -14,7 +14,8 @@ use super::super::route::{Call, Param, Reply};
 use super::runs::change_id;
 use super::{PAGED, after, if_match, invalid, limit, page, settled};
 use crate::drive::Keep;
-use crate::ledger::ChangeFilter;
+use crate::ledger::{ChangeFilter, LedgerError, Reader};
+use crate::views::diff;
 
 /// Parameters of the list.
 pub(in crate::http) const LIST: [Param; 4] = [
@@ -45,13 +46,36 @@ async fn known(app: &App, id: ChangeId) -> Result<ChangeView, Refusal> {
         let view = state.changes.get(&id).map(|change| ChangeView::of(state, change))?;
         Some(ChangeView { explanation: why::change(state, id, now), ..view })
     });
-    match in_state {
-        Some(view) => Ok(view),
+    let mut view = match in_state {
+        Some(view) => view,
         None => {
             let change = forgotten(app, id).await?;
-            Ok(app.drive.read(|state| ChangeView::of(state, &change)))
+            app.drive.read(|state| ChangeView::of(state, &change))
+        }
+    };
+    for (place, diff) in differences(app, id).await? {
+        if let Some(item) = view.items.get_mut(place) {
+            item.diff = Some(diff);
         }
     }
+    Ok(view)
+}
+
+/// How the texts that a Change brought differ from those that were there, by the place of the item.
+pub(super) async fn differences(app: &App, id: ChangeId) -> Result<Vec<(usize, String)>, Refusal> {
+    let in_state = app.drive.read(|state| state.changes.get(&id).map(diff::pairs_of));
+    let pairs = match in_state {
+        Some(pairs) => pairs,
+        None => diff::pairs_of(&forgotten(app, id).await?),
+    };
+    if pairs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let compare = move |reader: &Reader| -> Result<Vec<(usize, String)>, LedgerError> {
+        let compared = pairs.iter().map(|(place, pair)| Ok(diff::compared(reader, *pair)?.map(|diff| (*place, diff))));
+        compared.filter_map(Result::transpose).collect()
+    };
+    Ok(app.readers.ask(compare).await?)
 }
 
 /// A Change that the state no longer holds.

@@ -2,13 +2,14 @@
 
 use std::ops::Bound;
 
-use belay_api::http::{HostRow, HostView, Page};
+use belay_api::http::{HostDiffView, HostRow, HostView, Page};
 use belay_core::model::ids::{ClassName, HostId};
 use belay_core::state::State;
 
 use super::super::refusal::Refusal;
 use super::super::route::{Call, Param};
 use super::{PAGED, limit};
+use crate::views::diff;
 
 /// Parameters of the list.
 pub(in crate::http) const LIST: [Param; 3] = [PAGED[0], PAGED[1], Param { name: "class", about: "Only hosts of this class." }];
@@ -37,4 +38,25 @@ pub(in crate::http) async fn view(call: Call) -> Result<HostView, Refusal> {
     let host = HostId::parse(call.param("host")).map_err(|bad| Refusal::bad_request(format!("host: {bad}")))?;
     let view = call.app.drive.read(|state| state.hosts.get(&host).map(|known| HostView::of(state, known)));
     view.ok_or_else(|| Refusal::not_found(format!("there is no host {host}; it appears with its first report or its first facts")))
+}
+
+/// What it was offered last, beside what it has.
+pub(in crate::http) async fn offered(call: Call) -> Result<HostDiffView, Refusal> {
+    let host = HostId::parse(call.param("host")).map_err(|bad| Refusal::bad_request(format!("host: {bad}")))?;
+    let asked = host.clone();
+    let offer = call.app.readers.ask(move |reader| reader.offer(&asked)).await?;
+    let nothing = || format!("nothing is known of what {host} is offered: its tool's server has to send catalogs, see the manual");
+    let offer = offer.ok_or_else(|| Refusal::not_found(nothing()))?;
+    let found = call.app.drive.read(|state| state.hosts.get(&host).map(|known| diff::offered(state, known, &offer)));
+    let (mut view, pairs) = found.ok_or_else(|| Refusal::not_found(format!("there is no host {host}")))?;
+    let texts = call
+        .app
+        .readers
+        .ask(move |reader| pairs.iter().map(|(place, pair)| Ok((*place, diff::compared(reader, *pair)?))).collect::<Result<Vec<_>, _>>());
+    for (place, diff) in texts.await? {
+        if let Some(item) = view.differs.get_mut(place) {
+            item.diff = diff;
+        }
+    }
+    Ok(view)
 }

@@ -1,17 +1,18 @@
 //! Reports: the doors of the tools, and facts of hosts.
 
 use axum::body::Body;
-use axum::http::{Response, StatusCode};
-use belay_adapters::tools::Door;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use belay_adapters::tools::feed::FeedDoor;
+use belay_adapters::tools::{Door, feed_by_name};
 use belay_api::http::{FactsBody, HostView, RunAnswer};
 use belay_core::decide::{Answer, Input};
-use belay_core::model::ids::HostId;
+use belay_core::model::ids::{Digest, HostId};
 
 use super::super::refusal::Refusal;
 use super::super::route::{Call, Reply, json};
 use super::{invalid, settled};
 use crate::drive::Keep;
-use crate::drive::intake::{Arrived, Taken};
+use crate::drive::intake::{Arrived, Message, Taken};
 
 /// Takes a report by a tool's door.
 pub(in crate::http) async fn report(mut call: Call, door: Door) -> Result<Response<Body>, Refusal> {
@@ -32,6 +33,27 @@ pub(in crate::http) async fn report(mut call: Call, door: Door) -> Result<Respon
         }
         Taken::Later => accepted(),
     }
+}
+
+/// Takes a message by the door of a feed: its sender waits, and loses what is not taken. What it says is
+/// found out afterwards; nothing in it is ever refused to the sender.
+pub(in crate::http) async fn message(mut call: Call, door: FeedDoor) -> Result<Response<Body>, Refusal> {
+    let (principal, received) = (call.principal()?, call.app.drive.now());
+    let body = call.take_body();
+    let held = call.app.bodies.read(body, &call.headers, call.app.bodies.caps.report).await?;
+    let head = std::mem::take(&mut call.raw_query);
+    let id = call.app.intake.acknowledge(Message { feed: door.feed, head, principal, received, held }).await?;
+    let text = feed_by_name(door.feed).map_or_else(String::new, |feed| feed.acknowledgement(&unique(id.0, received.ms())));
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+/// An id in the form of a UUID: of the row of the inbox and its time, so that it can be found again.
+fn unique(row: u64, at: i64) -> String {
+    let hex = Digest::of_parts(["message", &row.to_string(), &at.to_string()]).to_string();
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
 }
 
 /// The bytes are durable; what they say is read later.

@@ -35,6 +35,7 @@ fn view() -> StatusView {
         rejected_24h: Vec::new(),
         holds: Vec::new(),
         catch: Vec::new(),
+        feeds: vec![],
         dead_letters: 0,
         quarantined: 0,
         signals: Some(StoreView {
