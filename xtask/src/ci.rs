@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     Step { name: "clippy", cargo: &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], proof: Proof::Exit },
     Step { name: "tidy", cargo: &["xtask", "tidy"], proof: Proof::Exit },
     Step { name: "test", cargo: &["test", "--workspace", "--locked"], proof: Proof::Tests },
+    Step { name: "puppet", cargo: &["xtask", "puppet"], proof: Proof::StoryUnlessSkipped },
     Step { name: "demo", cargo: &["run", "--release", "--locked", "--", "demo", "--headless", "--json"], proof: Proof::Story },
     Step { name: "night", cargo: &["xtask", "night"], proof: Proof::StoryUnlessSkipped },
 ];

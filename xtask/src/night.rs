@@ -7,7 +7,7 @@ mod app;
 mod belay;
 mod catch;
 mod http;
-mod install;
+pub mod install;
 mod lab;
 mod puppet;
 mod receiver;
