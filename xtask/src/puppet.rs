@@ -22,6 +22,12 @@ pub fn run(root: &Path) -> anyhow::Result<ExitCode> {
         println!("skipped: {why}");
         return Ok(ExitCode::SUCCESS);
     }
+    // Without it one test says that it was skipped.
+    if install::which("puppet-lint").is_none()
+        && let Err(why) = install::packages(&["puppet-lint"])?
+    {
+        println!("puppet-lint is not installed: {why}");
+    }
     let Some(ruby) = ruby() else {
         println!("skipped: no ruby here knows puppet and minitest");
         return Ok(ExitCode::SUCCESS);
