@@ -25,6 +25,8 @@ const STEPS: &[Step] = &[
     Step { name: "puppet", cargo: &["xtask", "puppet"], proof: Proof::StoryUnlessSkipped },
     Step { name: "demo", cargo: &["run", "--release", "--locked", "--", "demo", "--headless", "--json"], proof: Proof::Story },
     Step { name: "night", cargo: &["xtask", "night"], proof: Proof::StoryUnlessSkipped },
+    // The others of a puppetserver's variants are played nightly.
+    Step { name: "server", cargo: &["xtask", "night", "--server", "--only", "classifier,hold"], proof: Proof::StoryUnlessSkipped },
 ];
 
 /// One step that was run, and how long it took.

@@ -14,12 +14,12 @@ use std::process::ExitCode;
 const HELP: &str = "\
 usage: cargo xtask <command>
 
-  ci          everything a change must pass: fmt, clippy, tidy, tests, puppet, demo, night
+  ci          everything a change must pass: fmt, clippy, tidy, tests, puppet, demo, nights
   puppet      what is installed on a site of Puppet's, tried with the real Puppet
   tidy        the rules of the house that no compiler checks
-  nightly     many simulated seeds, and the kill test with many cycles
+  nightly     many simulated seeds, the whole night with a puppetserver, and the kill test with many cycles
   bench NAME  one benchmark beside its peer: gate, judge [CASES], calibration [TRIALS]
-  night       the incident with the real tools
+  night       the incident with the real tools; with --server on a site with a puppetserver
   help        this text";
 
 fn main() -> ExitCode {
