@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::{HOOKED, LIMIT, Stage};
 use crate::night::tale::wait_for;
 
+/// The shortest that is of use here.
+const HELD_FOR: &str = "20s";
 const REASON: &str = "release 142 needs its own files";
 
 /// Plays it. Nothing is held at the end.
@@ -39,7 +41,24 @@ pub(super) fn play(stage: &Stage<'_>) -> anyhow::Result<Value> {
     lock_is(stage, whole, false)?;
     stage.hosts.run(whole, &[])?.is(0)?;
     tale.say(&format!("released: {whole} runs again"));
-    Ok(json!({ "held": true, "module_applied_while_held": true, "broken_seen_s": seen_s, "put_back": true, "given_up_after_second": true }))
+    let rehearsal = expires(stage, whole)?;
+    Ok(
+        json!({ "rehearsal": rehearsal, "held": true, "module_applied_while_held": true, "broken_seen_s": seen_s, "put_back": true, "given_up_after_second": true }),
+    )
+}
+
+/// A hold that comes to its end goes by a rehearsal: a run without changes against the puppetserver, past the lock that still stands.
+fn expires(stage: &Stage<'_>, host: &str) -> anyhow::Result<String> {
+    let runs = stage.runs_of(host)?.len();
+    let words = ["hold", "add", host, "--for", HELD_FOR, "--reason", REASON, "--owner", "alice"];
+    stage.belay.cli(&words)?;
+    lock_is(stage, host, true)?;
+    lock_is(stage, host, false)?;
+    let rehearsed = stage.next_run(host, runs)?;
+    let kind = rehearsed["kind"].as_str().unwrap_or_default().to_owned();
+    ensure!(kind == "noop-unchanged", "the lock went by no rehearsal: {rehearsed}");
+    stage.tale.say(&format!("a hold of {HELD_FOR} came to its end on {host}: a rehearsal ({kind}) showed nothing new, and the lock went"));
+    Ok(kind)
 }
 
 /// What the server knows of a broken hold, once it says these words.
