@@ -10,6 +10,8 @@ class belay::server::reports {
     default => { 'token_file' => $token_file },
   }
 
+  $parts = ['courier', 'post', 'sender', 'settings', 'spool'].map |$part| { "puppet_x/belay/${part}.rb" }
+
   file {
     default:
       owner => $belay::server::user,
@@ -19,17 +21,16 @@ class belay::server::reports {
     [$lib, "${lib}/puppet", "${lib}/puppet/reports", "${lib}/puppet_x", "${lib}/puppet_x/belay"]:
       ensure => directory,
       ;
-    "${lib}/puppet/reports/belay.rb":
-      content => file("${module}/lib/puppet/reports/belay.rb"),
-      ;
   }
-  ['courier', 'post', 'sender', 'settings', 'spool'].each |$part| {
-    file { "${lib}/puppet_x/belay/${part}.rb":
+  ($parts + ['puppet/reports/belay.rb']).each |$part| {
+    file { "${lib}/${part}":
       ensure  => file,
       owner   => $belay::server::user,
       group   => $belay::server::group,
-      content => file("${module}/lib/puppet_x/belay/${part}.rb"),
+      mode    => '0644',
+      content => file("${module}/lib/${part}"),
       tag     => 'belay_processor',
+      before  => Belay_setting['reports'],
     }
   }
 
@@ -55,6 +56,6 @@ class belay::server::reports {
     how      => 'member',
     value    => 'belay',
     tag      => 'belay_server',
-    require  => File["${belay::server::confdir}/belay.yaml", "${lib}/puppet/reports/belay.rb"],
+    require  => [File["${belay::server::confdir}/belay.yaml"], Belay::Secret_file[$token_file]],
   }
 }

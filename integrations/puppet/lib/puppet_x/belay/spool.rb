@@ -47,7 +47,7 @@ module PuppetX
         file = format('%<ms>013d-%<name>s.json', ms: now_ms, name: name.gsub(/[^0-9A-Za-z_-]/, '')[0, 64])
         # The dot keeps it out of every list until it is whole.
         hidden = File.join(@folder, ".#{file}.#{@mine}-#{SecureRandom.hex(4)}")
-        File.open(hidden, File::WRONLY | File::CREAT | File::EXCL, 0o600) { |out| out.write(body) }
+        File.open(hidden, File::WRONLY | File::CREAT | File::EXCL | File::BINARY, 0o600) { |out| out.write(body) }
         File.rename(hidden, File.join(@folder, file))
         @lock.synchronize { room_after(body.bytesize) }
       rescue SystemCallError
