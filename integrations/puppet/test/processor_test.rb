@@ -218,6 +218,18 @@ class ProcessorTest < Minitest::Test
     assert_equal 'by-thread', JSON.parse(@server.came.body)['transaction_uuid']
   end
 
+  def test_the_thread_ends_when_it_is_told_to_also_while_it_waits_for_a_server_that_is_away
+    @server.stop
+    keep(Reports.one)
+    @sender.ring
+    thread = @sender.instance_variable_get(:@thread)
+    Timeout.timeout(60) { Thread.pass until @said.any? }
+    @sender.stop
+    assert thread.join(60), 'the thread goes on'
+    refute thread.alive?
+    assert_equal 1, spool.waiting.size
+  end
+
   private
 
   def take(report, ring: false)

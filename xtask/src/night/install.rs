@@ -42,14 +42,19 @@ pub fn which(program: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
+/// Whether root runs this.
+pub fn is_root() -> anyhow::Result<bool> {
+    let user = Command::new("id").arg("-u").output().context("ask who runs this (id -u)")?;
+    Ok(user.stdout.trim_ascii() == b"0")
+}
+
 /// Installs packages, where we are root and there is a source of them; says why not where not.
 pub fn packages(names: &[&str]) -> anyhow::Result<Result<(), String>> {
     let wanted = names.join(", ");
     if which("apt-get").is_none() {
         return Ok(Err(format!("there is no apt-get to install {wanted} with")));
     }
-    let user = Command::new("id").arg("-u").output().context("ask who runs this (id -u)")?;
-    if user.stdout.trim_ascii() != b"0" {
+    if !is_root()? {
         return Ok(Err(format!("only root may install {wanted}")));
     }
     let _quiet = NoServices::enforce(Path::new(POLICY))?;

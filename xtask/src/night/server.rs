@@ -61,6 +61,9 @@ struct Stage<'t> {
 
 /// Why there is no puppetserver here, if there is none and it cannot be installed.
 pub fn missing() -> anyhow::Result<Option<String>> {
+    if !install::is_root()? {
+        return Ok(Some("a puppetserver and the module's files are root's: run it as root".to_owned()));
+    }
     if jvm::found() {
         return Ok(None);
     }

@@ -64,13 +64,15 @@ module PuppetX
         file = File.join(Puppet[:confdir], 'belay.yaml')
         puppet = known
         sender = Sender.new(-> { Settings.load(file, puppet) }, method(:say))
-        # A process that ends right after its run gives the report a moment.
-        at_exit { leave(sender) } unless RUBY_PLATFORM == 'java'
+        at_exit { leave(sender) }
         sender
       end
 
+      # A process that ends right after its run gives the report a moment. In puppetserver a Ruby ends when settings are read
+      # anew, and goes on being held in memory for as long as one of its threads lives.
       def leave(sender)
-        sender.drain(settings.exit_wait)
+        sender.drain(settings.exit_wait) unless RUBY_PLATFORM == 'java'
+        sender.stop
       rescue StandardError => e
         say(:warning, "reports wait for Belay: #{e.message}")
       end

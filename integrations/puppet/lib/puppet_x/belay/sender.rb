@@ -29,10 +29,19 @@ module PuppetX
       # Rings. The thread is started where there is none: also after a fork, which takes it away.
       def ring
         @lock.synchronize do
+          @stopped = false
           @rung = true
           @bell.signal
           @thread = Thread.new { work } unless @pid == Process.pid && @thread&.alive?
           @pid = Process.pid
+        end
+      end
+
+      # Ends the thread, soon: what waits is sent by another process or another Ruby.
+      def stop
+        @lock.synchronize do
+          @stopped = true
+          @bell.signal
         end
       end
 
@@ -62,7 +71,7 @@ module PuppetX
       private
 
       def work
-        loop do
+        until @stopped
           seconds = step
           # More may wait: only who failed, or found nothing, rests.
           rest(seconds) if seconds.positive?
@@ -116,7 +125,7 @@ module PuppetX
         deadline = clock + seconds
         @lock.synchronize do
           while (left = deadline - clock).positive?
-            break if @rung && @failures.zero?
+            break if @stopped || (@rung && @failures.zero?)
 
             @bell.wait(@lock, left)
           end
