@@ -126,6 +126,15 @@ class ProcessorTest < Minitest::Test
     assert_match(/will not take a report \(400 said\).*aside/, @said.last[1])
   end
 
+  def test_a_run_that_belay_knows_by_another_road_keeps_nobody_waiting
+    @server.answers.push(409)
+    keep(Reports.one('a'))
+    keep(Reports.one('b'))
+    assert_equal [0, 0], steps(2)
+    assert_equal(%w[a b], @server.all.map { |came| JSON.parse(came.body)['transaction_uuid'] })
+    assert_empty spool.waiting
+  end
+
   def test_what_is_set_aside_is_bounded
     configure('aside_files_max' => 2)
     @server.answers.push(*([400] * 4))

@@ -13,8 +13,8 @@ module PuppetX
       Answer = Struct.new(:fate, :why, :retry_after)
 
       # These will be answered the same for ever: no JSON of Puppet's, too large, a host that the
-      # credential does not speak for.
-      NEVER = [400, 403, 413, 415, 422].freeze
+      # credential does not speak for, a run that Belay knows otherwise by another road.
+      NEVER = [400, 403, 409, 413, 415, 422].freeze
 
       module_function
 

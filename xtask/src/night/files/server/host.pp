@@ -9,6 +9,15 @@ class { 'belay::agent':
   config    => {
     'banner'  => '@FOLDER@/motd',
     'release' => { 'file' => '@FOLDER@/code_version' },
+    'facts'   => { 'role' => 'web "1"', 'dc' => 'fra' },
+    'log'     => [{
+      'name'     => 'puppet',
+      'file'     => '@FOLDER@/log/puppet.out',
+      'patterns' => { 'refused' => 'belay gate:', 'error' => '\bERROR\b' },
+      'every'    => '60s',
+    }],
+    'revert'  => { 'paths' => ['/proc/self/cwd/etc/*'] },
+    'enc'     => { 'environments' => ['r14*'] },
     'tool'    => {
       'name'           => 'puppet',
       'program'        => '@FOLDER@/bin/puppet',
