@@ -22,8 +22,11 @@ const STEPS: &[Step] = &[
     Step { name: "clippy", cargo: &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], proof: Proof::Exit },
     Step { name: "tidy", cargo: &["xtask", "tidy"], proof: Proof::Exit },
     Step { name: "test", cargo: &["test", "--workspace", "--locked"], proof: Proof::Tests },
+    Step { name: "puppet", cargo: &["xtask", "puppet"], proof: Proof::StoryUnlessSkipped },
     Step { name: "demo", cargo: &["run", "--release", "--locked", "--", "demo", "--headless", "--json"], proof: Proof::Story },
     Step { name: "night", cargo: &["xtask", "night"], proof: Proof::StoryUnlessSkipped },
+    // The others of a puppetserver's variants are played nightly.
+    Step { name: "server", cargo: &["xtask", "night", "--server", "--only", "classifier,hold"], proof: Proof::StoryUnlessSkipped },
 ];
 
 /// One step that was run, and how long it took.

@@ -5,6 +5,7 @@ mod child;
 mod ci;
 mod night;
 mod nightly;
+mod puppet;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -13,11 +14,12 @@ use std::process::ExitCode;
 const HELP: &str = "\
 usage: cargo xtask <command>
 
-  ci          everything a change must pass: fmt, clippy, tidy, tests, demo, night
+  ci          everything a change must pass: fmt, clippy, tidy, tests, puppet, demo, nights
+  puppet      what is installed on a site of Puppet's, tried with the real Puppet
   tidy        the rules of the house that no compiler checks
-  nightly     many simulated seeds, and the kill test with many cycles
+  nightly     many simulated seeds, the whole night with a puppetserver, and the kill test with many cycles
   bench NAME  one benchmark beside its peer: gate, judge [CASES], calibration [TRIALS]
-  night       the incident with the real tools
+  night       the incident with the real tools; with --server on a site with a puppetserver
   help        this text";
 
 fn main() -> ExitCode {
@@ -36,6 +38,7 @@ fn dispatch(root: &Path, arguments: &[String]) -> anyhow::Result<ExitCode> {
     match words.as_slice() {
         ["ci"] => ci::run(root),
         ["tidy"] => tidy::run(root),
+        ["puppet"] => puppet::run(root),
         ["nightly"] => nightly::run(root),
         ["bench", rest @ ..] => bench::run(root, rest),
         ["night", rest @ ..] => night::run(root, rest),

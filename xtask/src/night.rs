@@ -7,10 +7,11 @@ mod app;
 mod belay;
 mod catch;
 mod http;
-mod install;
+pub mod install;
 mod lab;
 mod puppet;
 mod receiver;
+mod server;
 mod ship;
 mod sitemonitor;
 mod story;
@@ -47,6 +48,10 @@ struct Options {
     keep: bool,
     /// Only the acts of the catch, without the story before them.
     catch: bool,
+    /// A site with a puppetserver, instead of all that.
+    server: bool,
+    /// Only these variants of it.
+    only: Vec<String>,
     /// Binaries to play with instead of the workspace's own.
     belay: Option<PathBuf>,
     agent: Option<PathBuf>,
@@ -66,6 +71,14 @@ impl Options {
                     options.catch = true;
                     rest
                 }
+                ["--server", rest @ ..] => {
+                    options.server = true;
+                    rest
+                }
+                ["--only", names, rest @ ..] => {
+                    options.only = names.split(',').map(str::to_owned).collect();
+                    rest
+                }
                 ["--belay", file, rest @ ..] => {
                     options.belay = Some(std::path::absolute(file)?);
                     rest
@@ -74,7 +87,9 @@ impl Options {
                     options.agent = Some(std::path::absolute(file)?);
                     rest
                 }
-                [other, ..] => anyhow::bail!("`{other}`?\n\nusage: cargo xtask night [--keep] [--catch] [--belay FILE] [--agent FILE]"),
+                [other, ..] => anyhow::bail!(
+                    "`{other}`?\n\nusage: cargo xtask night [--keep] [--catch | --server [--only NAME,...]] [--belay FILE] [--agent FILE]"
+                ),
             };
         }
     }
@@ -88,12 +103,22 @@ fn night(root: &Path, options: &Options) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     };
+    if options.server
+        && let Some(reason) = server::missing()?
+    {
+        println!("skipped: {reason}");
+        return Ok(ExitCode::SUCCESS);
+    }
     let program = |given: &Option<PathBuf>, name| given.clone().map_or_else(|| belay::build(root, name), Ok);
     let (belay, agent) = (program(&options.belay, "belay")?, program(&options.agent, "belay-agent")?);
     let programs = Programs { belay, agent, puppet };
     let mut folder = tempfile::Builder::new().prefix("belay-night-").tempdir().context("make a temporary folder")?;
     folder.disable_cleanup(options.keep);
-    let told = tell(&programs, folder.path(), options.catch);
+    let told = if options.server {
+        server::play(&Tale::begin(), &programs, folder.path(), &root.join("integrations/puppet"), &options.only)
+    } else {
+        tell(&programs, folder.path(), options.catch)
+    };
     if options.keep {
         println!("kept: {}", folder.path().display());
     }

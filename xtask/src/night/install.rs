@@ -23,19 +23,10 @@ pub fn ensure() -> anyhow::Result<Found> {
     if let Some(puppet) = look() {
         return Ok(Found::Puppet(puppet));
     }
-    if which("apt-get").is_none() {
-        return Ok(Found::Missing("puppet is not installed, and there is no apt-get to install it with".to_owned()));
+    if let Err(why) = packages(&["puppet-agent", "facter"])? {
+        return Ok(Found::Missing(format!("puppet is not installed: {why}")));
     }
-    let user = Command::new("id").arg("-u").output().context("ask who runs this (id -u)")?;
-    if user.stdout.trim_ascii() != b"0" {
-        return Ok(Found::Missing("puppet is not installed, and only root may install it (puppet-agent, facter)".to_owned()));
-    }
-    let installed = install()?;
-    Ok(match look() {
-        Some(puppet) => Found::Puppet(puppet),
-        None if installed => Found::Missing("puppet-agent is installed and brought no puppet with it".to_owned()),
-        None => Found::Missing("apt-get could not install puppet-agent and facter (no package source?)".to_owned()),
-    })
+    Ok(look().map_or_else(|| Found::Missing("puppet-agent is installed and brought no puppet with it".to_owned()), Found::Puppet))
 }
 
 /// Puppet, if Facter is there as well.
@@ -44,19 +35,36 @@ fn look() -> Option<PathBuf> {
     which("puppet")
 }
 
-fn which(program: &str) -> Option<PathBuf> {
+/// Where a program is, in `PATH` or where Puppet's own packages put theirs.
+pub fn which(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([PathBuf::from(VENDOR)]);
     folders.map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-fn install() -> anyhow::Result<bool> {
+/// Whether root runs this.
+pub fn is_root() -> anyhow::Result<bool> {
+    let user = Command::new("id").arg("-u").output().context("ask who runs this (id -u)")?;
+    Ok(user.stdout.trim_ascii() == b"0")
+}
+
+/// Installs packages, where we are root and there is a source of them; says why not where not.
+pub fn packages(names: &[&str]) -> anyhow::Result<Result<(), String>> {
+    let wanted = names.join(", ");
+    if which("apt-get").is_none() {
+        return Ok(Err(format!("there is no apt-get to install {wanted} with")));
+    }
+    if !is_root()? {
+        return Ok(Err(format!("only root may install {wanted}")));
+    }
     let _quiet = NoServices::enforce(Path::new(POLICY))?;
     // Stale lists name packages that are gone; where there is no network the lists at hand may still do.
     if !apt(&["-o", WAIT_FOR_LOCK, "update"])? {
         println!("apt-get update failed; trying with the lists at hand");
     }
-    apt(&["-o", WAIT_FOR_LOCK, "install", "-y", "--no-install-recommends", "puppet-agent", "facter"])
+    let install = ["-o", WAIT_FOR_LOCK, "install", "-y", "--no-install-recommends"];
+    let installed = apt(&[install.as_slice(), names].concat())?;
+    Ok(if installed { Ok(()) } else { Err(format!("apt-get could not install {wanted} (no package source?)")) })
 }
 
 fn apt(arguments: &[&str]) -> anyhow::Result<bool> {

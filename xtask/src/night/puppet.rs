@@ -99,6 +99,72 @@ impl Puppet<'_> {
     }
 }
 
+/// How a command on a host ended.
+pub struct Ran {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// What it said.
+    pub said: String,
+    what: String,
+}
+
+impl Ran {
+    /// Insists on an exit code.
+    pub fn is(self, code: i32) -> anyhow::Result<Self> {
+        ensure!(self.code == Some(code), "{} ended with {:?}, not with {code}:\n{}", self.what, self.code, self.said);
+        Ok(self)
+    }
+
+    /// Insists on words.
+    pub fn says(self, words: &[&str]) -> anyhow::Result<Self> {
+        let missing: Vec<&&str> = words.iter().filter(|word| !self.said.contains(**word)).collect();
+        ensure!(missing.is_empty(), "{} does not say {missing:?}:\n{}", self.what, self.said);
+        Ok(self)
+    }
+
+    /// The line that begins so, for people.
+    pub fn line(&self, begins: &str) -> &str {
+        self.said.lines().find(|line| line.starts_with(begins)).unwrap_or_default()
+    }
+}
+
+/// Runs a command on a host that is a folder: its output goes to the host's log of such commands, and what it said is read there.
+pub fn ran(folder: &Path, mut command: Command, what: String) -> anyhow::Result<Ran> {
+    let output = folder.join("log/puppet.out");
+    let before = std::fs::metadata(&output).map_or(0, |known| known.len());
+    let log = File::options().append(true).create(true).open(&output).with_context(|| format!("open {}", output.display()))?;
+    command.current_dir(folder).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    let mut child = command.spawn().with_context(|| format!("start {what}"))?;
+    let status = ended(&mut child).with_context(|| what.clone())?;
+    let all = std::fs::read(&output).unwrap_or_default();
+    Ok(Ran { code: status.code(), said: without_facter(&String::from_utf8_lossy(&all[before as usize..])), what })
+}
+
+/// Does something on some hosts, two of them at a time.
+pub fn at_once<T>(hosts: &[&str], what: impl Fn(&str) -> anyhow::Result<T> + Sync) -> anyhow::Result<()> {
+    side_by_side(AT_A_TIME, hosts, what)
+}
+
+/// Does something on some hosts, so many of them at a time.
+pub fn side_by_side<T>(width: usize, hosts: &[&str], what: impl Fn(&str) -> anyhow::Result<T> + Sync) -> anyhow::Result<()> {
+    let next = AtomicUsize::new(0);
+    let failure: Mutex<Option<anyhow::Error>> = Mutex::new(None);
+    let work = || {
+        while let Some(host) = hosts.get(next.fetch_add(1, Ordering::SeqCst)) {
+            if let Err(error) = what(host) {
+                failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..width).for_each(|_| drop(scope.spawn(work))));
+    failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+}
+
+/// Without what Facter says of machines that are containers.
+pub fn without_facter(text: &str) -> String {
+    text.lines().filter(|line| !line.contains("Error: Facter:")).map(|line| format!("{line}\n")).collect()
+}
+
 /// Waits for a child of ours, and ends it when it takes too long.
 pub fn ended(child: &mut Child) -> anyhow::Result<ExitStatus> {
     let began = Instant::now();

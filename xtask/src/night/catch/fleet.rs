@@ -4,15 +4,13 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
 use super::Programs;
 use crate::night::belay::{Belay, end};
 use crate::night::lab::{executable, fill, tail, write};
-use crate::night::puppet::ended;
+use crate::night::puppet::{Ran, at_once, ran, without_facter};
 
 pub use crate::night::lab::{PRODUCTION, R142};
 
@@ -23,44 +21,12 @@ pub const REL: [&str; 2] = ["rel1", "rel2"];
 /// The host whose Puppet asks the gate by itself, and sends its reports by itself.
 pub const HOOKED: &str = APP[2];
 
-/// Processors are few, and Puppet uses one for seconds.
-const AT_A_TIME: usize = 2;
-
 /// The hosts.
 pub struct Fleet {
     folder: PathBuf,
     programs: [PathBuf; 2],
     sitemonitor: SocketAddr,
     agents: Vec<(&'static str, Child)>,
-}
-
-/// How a command on a host ended.
-pub struct Ran {
-    /// Its exit code.
-    pub code: Option<i32>,
-    /// What it said.
-    pub said: String,
-    what: String,
-}
-
-impl Ran {
-    /// Insists on an exit code.
-    pub fn is(self, code: i32) -> anyhow::Result<Self> {
-        ensure!(self.code == Some(code), "{} ended with {:?}, not with {code}:\n{}", self.what, self.code, self.said);
-        Ok(self)
-    }
-
-    /// Insists on words.
-    pub fn says(self, words: &[&str]) -> anyhow::Result<Self> {
-        let missing: Vec<&&str> = words.iter().filter(|word| !self.said.contains(**word)).collect();
-        ensure!(missing.is_empty(), "{} does not say {missing:?}:\n{}", self.what, self.said);
-        Ok(self)
-    }
-
-    /// The line that begins so, for people.
-    pub fn line(&self, begins: &str) -> &str {
-        self.said.lines().find(|line| line.starts_with(begins)).unwrap_or_default()
-    }
 }
 
 impl Fleet {
@@ -214,31 +180,14 @@ impl Fleet {
         Ok(file)
     }
 
-    fn ran(&self, host: &str, mut command: Command, words: &[String]) -> anyhow::Result<Ran> {
-        let output = self.host(host).join("log/puppet.out");
-        let before = std::fs::metadata(&output).map_or(0, |known| known.len());
-        let log = File::options().append(true).create(true).open(&output).with_context(|| format!("open {}", output.display()))?;
-        command.current_dir(self.host(host)).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    fn ran(&self, host: &str, command: Command, words: &[String]) -> anyhow::Result<Ran> {
         let what = format!("puppet {} on {host}", words.iter().take(2).cloned().collect::<Vec<_>>().join(" "));
-        let mut child = command.spawn().with_context(|| format!("start {what}"))?;
-        let status = ended(&mut child).with_context(|| what.clone())?;
-        let all = std::fs::read(&output).unwrap_or_default();
-        Ok(Ran { code: status.code(), said: without_facter(&String::from_utf8_lossy(&all[before as usize..])), what })
+        ran(&self.host(host), command, what)
     }
 
     /// Does something on some hosts, two of them at a time.
     pub fn at_once<T>(&self, hosts: &[&str], what: impl Fn(&str) -> anyhow::Result<T> + Sync) -> anyhow::Result<()> {
-        let next = AtomicUsize::new(0);
-        let failure: Mutex<Option<anyhow::Error>> = Mutex::new(None);
-        let work = || {
-            while let Some(host) = hosts.get(next.fetch_add(1, Ordering::SeqCst)) {
-                if let Err(error) = what(host) {
-                    failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                }
-            }
-        };
-        std::thread::scope(|scope| (0..AT_A_TIME).for_each(|_| drop(scope.spawn(work))));
-        failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+        at_once(hosts, what)
     }
 
     /// The last lines of each host's runs and of its agent.
@@ -247,11 +196,6 @@ impl Fleet {
         let last = |host: &str, name: &str| tail(&without_facter(&String::from_utf8_lossy(&read(host, name))), lines);
         APP.into_iter().chain(REL).map(|host| (host, last(host, "puppet.out") + &last(host, "agent.out"))).collect()
     }
-}
-
-/// Without what Facter says of machines that are containers.
-fn without_facter(text: &str) -> String {
-    text.lines().filter(|line| !line.contains("Error: Facter:")).map(|line| format!("{line}\n")).collect()
 }
 
 impl Drop for Fleet {

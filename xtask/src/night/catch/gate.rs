@@ -5,8 +5,9 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use super::fleet::{APP, HOOKED, PRODUCTION, R142, REL, Ran};
+use super::fleet::{APP, HOOKED, PRODUCTION, R142, REL};
 use super::{LIMIT, SILENCE, Stage};
+use crate::night::puppet::Ran;
 use crate::night::tale::wait_for;
 
 /// A Change that was rejected.

@@ -1,0 +1,2 @@
+# A path that begins with a slash.
+type Belay::Path = Pattern[/\A\/[^\n]*\z/]

@@ -1,0 +1,33 @@
+# A puppetserver as a site would have it: its own agent, which keeps the policies of the hosts it classifies, and Belay's
+# part of the server.
+class { 'belay':
+  confdir => '@FOLDER@/conf',
+}
+class { 'belay::agent':
+  server      => 'http://@BELAY@',
+  host        => 'puppet.example.com',
+  token       => Sensitive('@TOKEN@'),
+  relay_token => Sensitive('@RELAY@'),
+  config      => { 'banner' => '', 'tool' => { 'name' => 'puppet', 'report' => '@FOLDER@/none.yaml', 'schedules' => [] } },
+  install     => 'file',
+  source      => '@AGENT@',
+  program     => '@FOLDER@/bin/belay-agent',
+  confdir     => '@FOLDER@/belay',
+  state_dir   => '@FOLDER@/belay/state',
+  service     => 'none',
+  cron_dir    => '@FOLDER@/belay',
+}
+class { 'belay::server':
+  url           => 'http://@BELAY@',
+  token         => Sensitive('@REPORTS@'),
+  settings      => { 'retry_max' => 2 },
+  enc           => true,
+  enc_script    => '@FOLDER@/bin/belay-enc',
+  user          => 'root',
+  group         => 'root',
+  confdir       => '@FOLDER@/conf',
+  libdir        => '@FOLDER@/var/lib',
+  agent_program => '@FOLDER@/bin/belay-agent',
+  agent_config  => '@FOLDER@/belay/agent.toml',
+  reload        => '',
+}

@@ -1,0 +1,205 @@
+//! `cargo xtask night --server`: a real puppetserver with Belay's part in it, hosts with certificates of their own in two
+//! environments, and what a site relies on: observing, the hook, the classifier, holds, and days on which a server is away.
+//!
+//! Every variant says one line of JSON. The puppetserver is started once for all of them.
+
+mod away;
+mod enforced;
+mod held;
+mod hosts;
+mod jvm;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+use serde_json::{Map, Value, json};
+
+use self::hosts::Hosts;
+use self::jvm::Puppetserver;
+use super::belay::Belay;
+use super::catch::Programs;
+use super::install;
+use super::puppet::side_by_side;
+use super::receiver::Receiver;
+use super::tale::{Tale, wait_for};
+
+/// How long anything may take that Belay or an agent has to see or to do.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Hosts that nobody keeps from anything.
+const OBSERVED: [&str; 2] = ["obs1", "obs2"];
+/// Hosts whose Puppet asks the gate in its hook; an agent runs on them.
+const HOOKED: [&str; 2] = ["hook1", "hook2"];
+/// Hosts with nothing of Belay's on them: the puppetserver is told which environment they get.
+const CLASSIFIED: [&str; 2] = ["enc1", "enc2"];
+
+/// What is played: a name, the hosts that it needs, and how.
+struct Variant {
+    name: &'static str,
+    hosts: &'static [&'static [&'static str]],
+    play: fn(&mut Stage<'_>) -> anyhow::Result<Value>,
+}
+
+/// In this order: the puppetserver does not come back from the last one.
+const VARIANTS: &[Variant] = &[
+    Variant { name: "observing", hosts: &[&OBSERVED], play: |stage| enforced::observing(stage) },
+    Variant { name: "hook", hosts: &[&HOOKED], play: |stage| enforced::hook(stage) },
+    Variant { name: "classifier", hosts: &[&CLASSIFIED], play: |stage| enforced::classifier(stage) },
+    Variant { name: "hold", hosts: &[&HOOKED], play: |stage| held::play(stage) },
+    Variant { name: "belay-away", hosts: &[&HOOKED, &CLASSIFIED], play: away::belay },
+    Variant { name: "puppetserver-away", hosts: &[&HOOKED, &OBSERVED], play: away::puppetserver },
+];
+
+/// Everything that plays. The agents end before the servers do.
+struct Stage<'t> {
+    tale: &'t Tale,
+    hosts: Hosts,
+    puppetserver: Puppetserver,
+    belay: Belay,
+}
+
+/// Why there is no puppetserver here, if there is none and it cannot be installed.
+pub fn missing() -> anyhow::Result<Option<String>> {
+    if !install::is_root()? {
+        return Ok(Some("a puppetserver and the module's files are root's: run it as root".to_owned()));
+    }
+    if jvm::found() {
+        return Ok(None);
+    }
+    let installed = install::packages(&["puppetserver", "puppet-agent", "facter"])?;
+    Ok(match installed {
+        _ if jvm::found() => None,
+        Ok(()) => Some(format!("the package puppetserver brought no {}", jvm::JAR)),
+        Err(why) => Some(format!("puppetserver is not installed: {why}")),
+    })
+}
+
+/// Plays the variants that are named, or all. The answer is the last line, that of all of them.
+pub fn play(tale: &Tale, programs: &Programs, folder: &Path, module: &Path, only: &[String]) -> anyhow::Result<Value> {
+    let variants = chosen(only)?;
+    let names: Vec<&str> = variants.iter().flat_map(|variant| variant.hosts.iter().copied().flatten().copied()).collect();
+    let mut stage = Stage::set(tale, programs, folder, module, &names)?;
+    let mut told = Vec::new();
+    for variant in variants {
+        let began = tale.elapsed();
+        let played = (variant.play)(&mut stage);
+        let mut line = Map::from_iter([("night".to_owned(), json!("server")), ("variant".to_owned(), json!(variant.name))]);
+        line.insert("ok".to_owned(), json!(played.is_ok()));
+        match played {
+            Ok(Value::Object(found)) => line.extend(found),
+            Ok(_) => {}
+            Err(error) => {
+                println!("failed: {}: {error:#}", variant.name);
+                stage.said();
+                line.insert("why".to_owned(), json!(error.to_string().lines().next()));
+            }
+        }
+        line.insert("seconds".to_owned(), json!((tale.elapsed() - began).as_secs()));
+        println!("{}", Value::Object(line.clone()));
+        told.push(line);
+    }
+    let good = told.iter().all(|line| line["ok"] == json!(true));
+    let variants: Vec<&Value> = told.iter().map(|line| &line["variant"]).collect();
+    Ok(json!({
+        "story": if good { "ok" } else { "failed" },
+        "night": "server",
+        "variants": variants,
+        "puppetserver_start_s": stage.puppetserver.start_s,
+        "puppetserver_rss_mb": stage.puppetserver.rss_mb,
+        "seconds": tale.elapsed().as_secs(),
+    }))
+}
+
+fn chosen(only: &[String]) -> anyhow::Result<Vec<&'static Variant>> {
+    let known: Vec<&str> = VARIANTS.iter().map(|variant| variant.name).collect();
+    if let Some(stranger) = only.iter().find(|name| !known.contains(&name.as_str())) {
+        bail!("`{stranger}` is no variant; there are {}", known.join(", "));
+    }
+    Ok(VARIANTS.iter().filter(|variant| only.is_empty() || only.iter().any(|name| name == variant.name)).collect())
+}
+
+impl<'t> Stage<'t> {
+    /// Starts everything, and lets the hosts become known: each with release 142 and its environment.
+    fn set(tale: &'t Tale, programs: &Programs, folder: &Path, module: &Path, names: &[&str]) -> anyhow::Result<Self> {
+        let mut names = names.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        let receiver = Receiver::start()?;
+        let belay = Belay::start(&programs.belay, &folder.join("belay"), include_str!("files/server/belay.toml"), receiver.address())?;
+        let mut puppetserver = Puppetserver::build(&folder.join("server"), programs, module, &belay)?;
+        puppetserver.start()?;
+        tale.say("the module has set up the puppetserver, and it starts");
+        let hosts = Hosts::build(folder, programs, module, &belay, puppetserver.port, &names);
+        puppetserver.ready()?;
+        tale.say(&format!("puppetserver is ready after {} s, with {} MB", puppetserver.start_s, puppetserver.rss_mb));
+        let stage = Self { tale, hosts: hosts?, puppetserver, belay };
+        stage.enrol(&names).inspect_err(|_| stage.said())?;
+        Ok(stage)
+    }
+
+    fn enrol(&self, names: &[&str]) -> anyhow::Result<()> {
+        for host in names {
+            self.belay.runs_release(host, "142")?;
+        }
+        let classified: Vec<&str> = names.iter().copied().filter(|host| CLASSIFIED.contains(host)).collect();
+        for host in classified {
+            self.classified(host, "r142")?;
+        }
+        // All of them: each waits half a minute, idle, for the answer to its certificate request.
+        side_by_side(names.len(), names, |host| self.hosts.run(host, &[])?.is(2).map(drop))?;
+        wait_for("the reports of the first runs", LIMIT, || {
+            let runs = self.belay.list("/api/v1/runs")?;
+            let lacking: Vec<&str> =
+                names.iter().copied().filter(|host| !runs.iter().any(|run| run["host"] == **host && run["kind"] == "changed")).collect();
+            Ok(if lacking.is_empty() { Ok(()) } else { Err(format!("no run of {}", lacking.join(", "))) })
+        })?;
+        let changes = self.belay.list("/api/v1/changes")?;
+        ensure!(changes.is_empty(), "first runs are not on trial, and yet there is {changes:?}");
+        self.tale.say(&format!("{} hosts got their certificates and ran with environment r142", names.len()));
+        Ok(())
+    }
+
+    /// Waits until the classifier names an environment for a host.
+    fn classified(&self, host: &str, environment: &str) -> anyhow::Result<()> {
+        wait_for("the classifier to know the host", LIMIT, || {
+            let said = self.puppetserver.classify(host)?;
+            Ok(if said.contains(&format!("environment: {environment}")) { Ok(()) } else { Err(said) })
+        })
+    }
+
+    fn runs_of(&self, host: &str) -> anyhow::Result<Vec<Value>> {
+        Ok(self.belay.list("/api/v1/runs")?.into_iter().filter(|run| run["host"] == host).collect())
+    }
+
+    /// The newest run of a host, once there are more than there were.
+    fn next_run(&self, host: &str, before: usize) -> anyhow::Result<Value> {
+        wait_for("the report of the run", LIMIT, || {
+            let runs = self.runs_of(host)?;
+            Ok(if runs.len() > before { Ok(runs[0].clone()) } else { Err(format!("{} runs of {host}", runs.len())) })
+        })
+    }
+
+    fn said(&self) {
+        println!("-- the last that belay said\n{}", self.belay.said(40));
+        println!("-- the last that puppetserver said\n{}", self.puppetserver.said(25));
+        self.hosts.said(12).iter().for_each(|(host, said)| println!("-- the last that was said on {host}\n{said}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variants_are_chosen_by_name_in_their_order() {
+        let names = |only: &[&str]| {
+            let only: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
+            chosen(&only).map(|variants| variants.iter().map(|variant| variant.name).collect::<Vec<_>>())
+        };
+        assert_eq!(names(&["hold", "classifier"]).expect("two"), ["classifier", "hold"]);
+        assert_eq!(names(&[]).expect("all").len(), VARIANTS.len());
+        assert!(names(&["hole"]).expect_err("no such variant").to_string().contains("hold"));
+        assert_eq!(VARIANTS.last().map(|variant| variant.name), Some("puppetserver-away"));
+    }
+}

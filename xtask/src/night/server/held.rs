@@ -1,0 +1,78 @@
+//! A hold on a site with a puppetserver: Puppet refuses by itself, the module can still come, a lock taken away is put back once, and
+//! the end of the hold is a rehearsal against the real server.
+
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+
+use super::{HOOKED, LIMIT, Stage};
+use crate::night::tale::wait_for;
+
+/// The shortest that is of use here.
+const HELD_FOR: &str = "20s";
+const REASON: &str = "release 142 needs its own files";
+
+/// Plays it. Nothing is held at the end.
+pub(super) fn play(stage: &Stage<'_>) -> anyhow::Result<Value> {
+    let (tale, [broken, whole]) = (stage.tale, HOOKED);
+    tale.say("-- the hold: alice holds hook1 and hook2");
+    let words = ["hold", "add", "hook*", "--for", "8h", "--reason", REASON, "--owner", "alice", "--ask", "alice, room 4", "-o", "json"];
+    let placed = stage.belay.cli(&words)?;
+    let placed: Value = serde_json::from_str(placed.trim()).with_context(|| format!("what hold add said: {placed}"))?;
+    let hold = placed["id"].as_str().context("a hold without a number")?.to_owned();
+    HOOKED.iter().try_for_each(|host| lock_is(stage, host, true))?;
+    let before = stage.hosts.state(broken)?;
+    let ran = stage.hosts.run(broken, &["--environment", "r141"])?.is(1)?.says(&["administratively disabled", "alice", REASON, &hold])?;
+    tale.say(&format!("{broken}: {}", ran.line("Notice: Skipping run")));
+    ensure!(stage.hosts.state(broken)? == before, "the host is held, and yet the file was written");
+    stage.hosts.install(whole, &stage.belay).context("the module while the hold is on")?;
+    lock_is(stage, whole, true)?;
+    tale.say("the module was applied while the hold is on: nothing was left to do, and the lock stands");
+    std::fs::remove_file(stage.hosts.lock(broken)).context("remove the lock")?;
+    let began = tale.elapsed();
+    let said = told(stage, &hold, "put back")?;
+    let seen_s = ((tale.elapsed() - began).as_secs_f64() * 10.0).round() / 10.0;
+    lock_is(stage, broken, true)?;
+    tale.say(&format!("somebody removed the lock of {broken}; belay, {seen_s} s later: {said}"));
+    stage.hosts.puppet_agent(broken, &["--enable"])?.is(0)?;
+    let said = told(stage, &hold, "not fought for any more")?;
+    tale.say(&format!("and again, with `puppet agent --enable`; belay: {said}"));
+    ensure!(!stage.hosts.lock(broken).exists() && stage.hosts.lock(whole).exists(), "the locks are not as they were told");
+    stage.belay.cli(&["hold", "release", &hold, "--reason", "its files are right"])?;
+    lock_is(stage, whole, false)?;
+    stage.hosts.run(whole, &[])?.is(0)?;
+    tale.say(&format!("released: {whole} runs again"));
+    let rehearsal = expires(stage, whole)?;
+    Ok(
+        json!({ "rehearsal": rehearsal, "held": true, "module_applied_while_held": true, "broken_seen_s": seen_s, "put_back": true, "given_up_after_second": true }),
+    )
+}
+
+/// A hold that comes to its end goes by a rehearsal: a run without changes against the puppetserver, past the lock that still stands.
+fn expires(stage: &Stage<'_>, host: &str) -> anyhow::Result<String> {
+    let runs = stage.runs_of(host)?.len();
+    let words = ["hold", "add", host, "--for", HELD_FOR, "--reason", REASON, "--owner", "alice"];
+    stage.belay.cli(&words)?;
+    lock_is(stage, host, true)?;
+    lock_is(stage, host, false)?;
+    let rehearsed = stage.next_run(host, runs)?;
+    let kind = rehearsed["kind"].as_str().unwrap_or_default().to_owned();
+    ensure!(kind == "noop-unchanged", "the lock went by no rehearsal: {rehearsed}");
+    stage.tale.say(&format!("a hold of {HELD_FOR} came to its end on {host}: a rehearsal ({kind}) showed nothing new, and the lock went"));
+    Ok(kind)
+}
+
+/// What the server knows of a broken hold, once it says these words.
+fn told(stage: &Stage<'_>, hold: &str, words: &str) -> anyhow::Result<String> {
+    wait_for("the server to know that the hold was broken", LIMIT, || {
+        let view = stage.belay.get(&format!("/api/v1/holds/{hold}"))?;
+        let said = view["broken_on"][0].as_str().unwrap_or_default().to_owned();
+        Ok(if said.contains(words) { Ok(said) } else { Err(said) })
+    })
+}
+
+fn lock_is(stage: &Stage<'_>, host: &str, there: bool) -> anyhow::Result<()> {
+    wait_for("the lock", LIMIT, || {
+        let found = stage.hosts.lock(host).exists();
+        Ok(if found == there { Ok(()) } else { Err(format!("it is there on {host}: {found}")) })
+    })
+}

@@ -1,0 +1,227 @@
+//! The puppetserver: its files out of what the package brings and what the module adds, its process, its end.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+
+use crate::night::belay::{Belay, end};
+use crate::night::catch::Programs;
+use crate::night::http::free_port;
+use crate::night::lab::{executable, fill, tail, write};
+use crate::night::puppet::ran;
+use crate::night::tale::wait_for;
+
+/// The program, where the distribution's package puts it.
+pub const JAR: &str = "/usr/share/puppetserver/puppetserver.jar";
+/// What the package brings as configuration.
+const PACKAGED: &str = "/etc/puppet/puppetserver";
+const READY: &str = "Puppet Server has successfully started and is now ready to handle requests";
+/// It makes its own authority at the first start; on a busy machine that takes minutes.
+const START_LIMIT: Duration = Duration::from_secs(300);
+/// The environments, and the release that each is for.
+const ENVIRONMENTS: [(&str, &str); 2] = [("r141", "141"), ("r142", "142")];
+
+/// Whether there is one here.
+pub fn found() -> bool {
+    Path::new(JAR).is_file() && Path::new(PACKAGED).is_dir()
+}
+
+/// The puppetserver and, beside it, the agent that keeps policies for its classifier.
+pub struct Puppetserver {
+    folder: PathBuf,
+    /// Where it listens, for hosts that call it localhost.
+    pub port: u16,
+    /// How long it took to start.
+    pub start_s: u64,
+    /// What it had in memory when it was ready.
+    pub rss_mb: u64,
+    child: Option<Child>,
+    relay: Option<Child>,
+    began: Instant,
+}
+
+impl Puppetserver {
+    /// Writes everything, and lets the module add Belay's part, as a site would.
+    pub fn build(folder: &Path, programs: &Programs, module: &Path, belay: &Belay) -> anyhow::Result<Self> {
+        let port = free_port()?;
+        let (text, port_text) = (folder.display().to_string(), port.to_string());
+        let words = [("FOLDER", text.as_str()), ("PORT", port_text.as_str())];
+        for inner in ["tk", "conf", "code", "var/lib", "run", "log", "bin"] {
+            std::fs::create_dir_all(folder.join(inner)).with_context(|| format!("make {inner}"))?;
+        }
+        copied(&Path::new(PACKAGED).join("conf.d"), &folder.join("tk/conf.d"))?;
+        copied(&Path::new(PACKAGED).join("services.d"), &folder.join("tk/services.d"))?;
+        let files = [
+            ("tk/conf.d/puppetserver.conf", include_str!("../files/server/puppetserver.conf")),
+            ("tk/conf.d/webserver.conf", include_str!("../files/server/webserver.conf")),
+            ("tk/conf.d/global.conf", include_str!("../files/server/global.conf")),
+            ("tk/logback.xml", include_str!("../files/server/logback.xml")),
+            ("conf/puppet.conf", include_str!("../files/server/puppet.conf")),
+        ];
+        for (name, content) in files {
+            write(&folder.join(name), &fill(content, &words))?;
+        }
+        environments(folder)?;
+        let mut server = Self { folder: folder.to_owned(), port, start_s: 0, rss_mb: 0, child: None, relay: None, began: Instant::now() };
+        server.module(programs, module, belay)?;
+        server.relay = Some(server.relay_agent()?);
+        Ok(server)
+    }
+
+    fn module(&self, programs: &Programs, module: &Path, belay: &Belay) -> anyhow::Result<()> {
+        let (folder, agent, address) = (self.folder.display().to_string(), programs.agent.display().to_string(), belay.address.to_string());
+        let token = belay.issue("night-puppet", "host", "puppet.example.com")?;
+        let relay = belay.issue("night-classifier", "relay", "enc*")?;
+        let words = [
+            ("FOLDER", folder.as_str()),
+            ("BELAY", address.as_str()),
+            ("TOKEN", &token),
+            ("RELAY", &relay),
+            ("REPORTS", &belay.relay),
+            ("AGENT", &agent),
+        ];
+        let manifest = fill(include_str!("../files/server/server.pp"), &words);
+        apply_module(&self.folder, programs, module, &manifest)
+    }
+
+    fn relay_agent(&self) -> anyhow::Result<Child> {
+        let log = File::create(self.folder.join("log/agent.out")).context("make the agent's log")?;
+        let mut agent = Command::new(self.folder.join("bin/belay-agent"));
+        agent.arg("--config").arg(self.folder.join("belay/agent.toml")).arg("run").stdin(Stdio::null());
+        agent.stdout(log.try_clone()?).stderr(log).spawn().context("start the puppetserver's belay-agent")
+    }
+
+    /// Starts it; `ready` waits for it.
+    pub fn start(&mut self) -> anyhow::Result<()> {
+        let log = File::create(self.folder.join("log/server.out")).context("make the server's log")?;
+        let tk = self.folder.join("tk");
+        let mut java = Command::new("java");
+        java.args(["-Xms256m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-Djruby.lib=/usr/share/jruby/lib"])
+            .args(["-Djruby.logger.class=com.puppetlabs.jruby_utils.jruby.Slf4jLogger", "-jar", JAR, "--config"])
+            .arg(tk.join("conf.d"))
+            .arg("--bootstrap-config")
+            .arg(tk.join("services.d/"))
+            .arg("--restart-file")
+            .arg(self.folder.join("run/restart"))
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        self.began = Instant::now();
+        self.child = Some(java.spawn().context("start java")?);
+        Ok(())
+    }
+
+    /// Waits until it takes requests.
+    pub fn ready(&mut self) -> anyhow::Result<()> {
+        let log = self.folder.join("log/server.out");
+        let child = self.child.as_mut().context("puppetserver was not started")?;
+        let pid = child.id();
+        wait_for("puppetserver to be ready", START_LIMIT, || {
+            let said = std::fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+            if let Some(status) = child.try_wait()? {
+                bail!("it ended with {status}:\n{}", tail(&said, 40));
+            }
+            Ok(if said.contains(READY) { Ok(()) } else { Err(tail(&said, 1)) })
+        })?;
+        self.start_s = self.began.elapsed().as_secs();
+        self.rss_mb = rss_mb(pid);
+        Ok(())
+    }
+
+    /// Ends it, for good.
+    pub fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            end(&mut child, "puppetserver");
+        }
+    }
+
+    /// What the classifier's script says of a host.
+    pub fn classify(&self, host: &str) -> anyhow::Result<String> {
+        let output = Command::new(self.folder.join("bin/belay-enc")).arg(host).stdin(Stdio::null()).output().context("start belay-enc")?;
+        ensure!(output.status.success(), "belay-enc {host} ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// How many reports wait on its disk.
+    pub fn spooled(&self) -> usize {
+        let spool = std::fs::read_dir(self.folder.join("var/belay/spool"));
+        spool.map_or(0, |files| files.flatten().filter(|file| file.file_name().to_string_lossy().contains(".json")).count())
+    }
+
+    /// The last lines of its log, without the places in its code.
+    pub fn said(&self, lines: usize) -> String {
+        let said = std::fs::read(self.folder.join("log/server.out")).unwrap_or_default();
+        let said: String = String::from_utf8_lossy(&said)
+            .lines()
+            .filter(|line| line.starts_with("20") || line.starts_with("Caused"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let agent = std::fs::read(self.folder.join("log/agent.out")).unwrap_or_default();
+        tail(&said, lines) + &tail(&String::from_utf8_lossy(&agent), 8)
+    }
+}
+
+impl Drop for Puppetserver {
+    fn drop(&mut self) {
+        if let Some(mut relay) = self.relay.take() {
+            end(&mut relay, "the puppetserver's belay-agent");
+        }
+        self.stop();
+    }
+}
+
+/// Applies the module by `puppet apply`, twice: the second time there is nothing left to do. Its own state is beside the host's, so
+/// that it is no run of the host.
+pub fn apply_module(folder: &Path, programs: &Programs, module: &Path, manifest: &str) -> anyhow::Result<()> {
+    let own = folder.join("install");
+    std::fs::create_dir_all(own.join("modules")).context("make a folder for the module")?;
+    std::fs::create_dir_all(folder.join("log")).context("make a folder for logs")?;
+    let link = own.join("modules/belay");
+    if !link.exists() {
+        std::os::unix::fs::symlink(module, &link).context("link the module")?;
+        write(&own.join("puppet.conf"), "[main]\nreport = false\n")?;
+    }
+    write(&own.join("site.pp"), manifest)?;
+    let apply = || {
+        let mut puppet = Command::new(&programs.puppet);
+        puppet.args(["apply", "--detailed-exitcodes", "--color=false", "--confdir"]).arg(&own).arg("--vardir").arg(own.join("var"));
+        puppet.arg("--publicdir").arg(own.join("public")).arg("--modulepath").arg(own.join("modules")).arg(own.join("site.pp"));
+        ran(folder, puppet, format!("puppet apply of the module in {}", folder.display()))
+    };
+    if std::fs::metadata(own.join("applied")).is_err() {
+        apply()?.is(2)?;
+        write(&own.join("applied"), "")?;
+    }
+    apply()?.is(0).map(drop)
+}
+
+fn environments(folder: &Path) -> anyhow::Result<()> {
+    for (name, release) in ENVIRONMENTS {
+        let root = folder.join("code/environments").join(name);
+        let script = root.join("scripts/config_version.sh");
+        write(&script, include_str!("../../../../integrations/puppet/config_version.sh"))?;
+        executable(&script)?;
+        write(&root.join("environment.conf"), "config_version = 'scripts/config_version.sh $environmentpath $environment'\n")?;
+        write(&root.join("manifests/site.pp"), &fill(include_str!("../files/server/site.pp"), &[("RELEASE", release)]))?;
+    }
+    Ok(())
+}
+
+fn copied(from: &Path, to: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(to).with_context(|| format!("make {}", to.display()))?;
+    for entry in std::fs::read_dir(from).with_context(|| format!("list {}", from.display()))? {
+        let entry = entry?;
+        std::fs::copy(entry.path(), to.join(entry.file_name())).with_context(|| format!("copy {}", entry.path().display()))?;
+    }
+    Ok(())
+}
+
+fn rss_mb(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).map_or(0, |kb| kb / 1024)
+}
