@@ -1,4 +1,5 @@
 //! `belay-sim seeds N [--from S]` plays seeds; `belay-sim catch N [--from S]` plays those of the catch; `belay-sim seed S` tells one act by act;
+//! `belay-sim cases N [--from S]` writes cases for `belay judge`, one a line;
 //! `belay-sim tell FILE` tells a story and shows the messages that were sent.
 
 use std::io::{ErrorKind, Write};
@@ -19,6 +20,8 @@ fn main() -> anyhow::Result<ExitCode> {
         ["seeds", count, "--from", from] => seeds(count, from),
         ["catch", count] => catch(count, "1"),
         ["catch", count, "--from", from] => catch(count, from),
+        ["cases", count] => cases(count, "1"),
+        ["cases", count, "--from", from] => cases(count, from),
         ["seed", seed] => {
             let (log, world) = tell(seed.parse().context("the seed is no number")?);
             Ok(shown(show(&log, &world))?)
@@ -27,7 +30,9 @@ fn main() -> anyhow::Result<ExitCode> {
             let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
             Ok(shown(show(&[], &belay_sim::scenario::tell(file, &text)?))?)
         }
-        _ => bail!("usage: belay-sim seeds N [--from S] | belay-sim catch N [--from S] | belay-sim seed S | belay-sim tell FILE"),
+        _ => bail!(
+            "usage: belay-sim seeds N [--from S] | belay-sim catch N [--from S] | belay-sim cases N [--from S] | belay-sim seed S | belay-sim tell FILE"
+        ),
     }
 }
 
@@ -48,6 +53,18 @@ fn seeds(count: &str, from: &str) -> anyhow::Result<ExitCode> {
     }
     println!("{count} seeds from {from}: {failed} failed; {all:?}");
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Cases for the judge.
+fn cases(count: &str, from: &str) -> anyhow::Result<ExitCode> {
+    let count: u64 = count.parse().context("how many cases is no number")?;
+    let from: u64 = from.parse().context("the first seed is no number")?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    for seed in from..from.saturating_add(count) {
+        writeln!(out, "{}", belay_sim::cases::case(seed))?;
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The catch: agents, holds and gates.

@@ -16,6 +16,9 @@ pub struct Case {
     pub horizon: usize,
     /// Steps after it in which a restart is expected.
     pub grace: usize,
+    /// Steps after the first change at which each treated host has its own, where they do not change all at once.
+    #[serde(default)]
+    pub onsets: Vec<usize>,
     /// What was measured.
     pub signals: Vec<Measured>,
 }
@@ -49,6 +52,17 @@ impl Case {
         let odd = |signal: &&Measured| signal.treated.iter().chain(&signal.peers).any(|row| row.len() != steps);
         if self.step_s == 0 || self.horizon == 0 {
             return Some("it has no time after the change".to_owned());
+        }
+        if let Some(late) = self.onsets.iter().find(|onset| **onset >= self.horizon) {
+            return Some(format!("a host changes {late} steps after the first, and there are only {}", self.horizon));
+        }
+        if let Some(signal) = self.signals.iter().find(|signal| !self.onsets.is_empty() && signal.treated.len() != self.onsets.len()) {
+            return Some(format!(
+                "signal {} has {} hosts that changed, and there are {} onsets",
+                signal.name,
+                signal.treated.len(),
+                self.onsets.len()
+            ));
         }
         if let Some(signal) = self.signals.iter().find(|signal| signal.treated.is_empty()) {
             return Some(format!("signal {} has no host that changed", signal.name));

@@ -97,8 +97,9 @@ impl<'c> Feed<'c> {
         let rows = |of: fn(&Measured) -> usize| case.signals.iter().map(of).max().unwrap_or(0);
         let hosts = rows(|signal| signal.treated.len());
         let peers = rows(|signal| signal.peers.len());
-        let treated = |_| Treated {
-            onset: CHANGED,
+        let onset = |host: usize| case.onsets.get(host).and_then(|steps| i64::try_from(*steps).ok()).unwrap_or(0);
+        let treated = |host| Treated {
+            onset: CHANGED + step.times(onset(host)),
             run: None,
             skewed: false,
             environment: None,
