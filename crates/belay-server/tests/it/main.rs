@@ -10,6 +10,7 @@ mod night;
 mod papers;
 mod reports;
 mod restart;
+mod run_health;
 mod samples;
 mod selfcheck;
 mod story;

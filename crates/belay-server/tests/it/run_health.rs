@@ -1,0 +1,34 @@
+//! The health of runs, by the API and as numbers.
+
+use super::world::{World, recorded, report_of};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failing_resource_is_named_and_counted_by_api_and_metrics() {
+    let world = World::start().await;
+    assert_eq!(world.see("/api/v1/health").await["worst"], "ok");
+    assert_eq!(world.report(recorded("failed-resource")).await.status, 200);
+    assert_eq!(world.report(report_of("unchanged", "web02", 2)).await.status, 200);
+
+    let seen = world.see("/api/v1/health").await;
+    assert_eq!((&seen["worst"], &seen["hosts"]), (&"critical".into(), &2.into()), "{seen}");
+    let host = seen["listed"].as_array().unwrap().iter().find(|host| host["ailments"][0]["ailment"] == "failing").unwrap().clone();
+    assert!(host["ailments"][0]["text"].as_str().unwrap().starts_with("fails: "), "{host}");
+    let name = host["host"].as_str().unwrap();
+    let one = world.see(&format!("/api/v1/health?host={name}")).await;
+    assert_eq!((&one["hosts"], &one["ailing"]), (&1.into(), &1.into()), "{one}");
+
+    assert_eq!(world.get("/api/v1/health?host=nobody").await.status, 404);
+    assert_eq!(world.get("/api/v1/health?class=none-such").await.status, 404);
+    assert_eq!(world.get("/api/v1/health?class=default").await.status, 200);
+
+    let metrics = world.get("/metrics").await;
+    assert_eq!((metrics.status.as_u16(), metrics.header("content-type")), (200, "text/plain; version=0.0.4; charset=utf-8"));
+    let text = String::from_utf8(metrics.body.to_vec()).unwrap();
+    assert!(text.contains("\nbelay_hosts{class=\"default\"} 2\n"), "{text}");
+    assert!(text.contains("\nbelay_run_health_hosts{class=\"default\",ailment=\"failing\"} 1\n"), "{text}");
+    assert!(text.contains("\nbelay_run_health_hosts{class=\"default\",ailment=\"cached-catalog\"} 0\n"), "a number at zero is there: {text}");
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        assert!(line.rsplit_once(' ').is_some_and(|(_, value)| value.parse::<f64>().is_ok()), "{line}");
+    }
+    assert_eq!(world.send("GET", "/metrics", "no-such-secret", &[], "").await.status, 401);
+}
