@@ -61,10 +61,19 @@ pub struct Config {
 pub struct ServerConfig {
     /// Its address, without a slash at the end.
     pub url: String,
-    /// The file that holds the secret.
-    pub token_file: PathBuf,
+    /// What proves who speaks.
+    pub proof: Proof,
     /// The file with the certificates that the server's must chain to.
     pub ca: Option<PathBuf>,
+}
+
+/// What proves to the server who speaks; at least one of the two. A secret that is known goes before a certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// The file that holds the secret.
+    pub token_file: Option<PathBuf>,
+    /// The host's certificate, with those between it and its authority where the server may not have them, and its key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
 /// Where the release is read from.

@@ -1,6 +1,7 @@
 //! The server as a host speaks to it: a handful of requests, each with an end and a bound on the
 //! answer. Connections go outwards only.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -12,8 +13,8 @@ use crate::tell;
 
 /// The largest secret, in bytes.
 const TOKEN_MAX: u64 = 4_096;
-/// The largest file of certificates, in bytes.
-const CA_MAX: u64 = 1 << 20;
+/// The largest file of certificates or of a key, in bytes.
+const PEM_MAX: u64 = 1 << 20;
 /// The largest policy that is taken, in bytes.
 const POLICY_MAX: u64 = crate::kept::POLICY_MAX;
 /// The largest of the other answers, in bytes.
@@ -27,7 +28,7 @@ const WRITE_LIMIT: Duration = Duration::from_secs(10);
 pub struct Client {
     agent: ureq::Agent,
     url: String,
-    secret: String,
+    secret: Option<String>,
 }
 
 /// Why a request was not answered as it was asked.
@@ -45,19 +46,17 @@ impl Client {
     /// The server of a configuration. Opens no connection yet.
     ///
     /// # Errors
-    /// The secret or the certificates cannot be read.
+    /// The secret, the key or the certificates cannot be read or used.
     pub fn open(config: &ServerConfig) -> Result<Self> {
-        let secret = durable::read(&config.token_file, TOKEN_MAX)?;
-        let secret = secret.with_context(|| format!("there is no {}: put this host's secret there", config.token_file.display()))?;
-        let secret = String::from_utf8(secret).ok().map(|text| text.trim().to_owned()).unwrap_or_default();
-        if secret.is_empty() || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
-            bail!("{} holds no secret: one line of printable characters", config.token_file.display());
-        }
-        let ca = match &config.ca {
-            Some(path) => Some(durable::read(path, CA_MAX)?.with_context(|| format!("there is no {}", path.display()))?),
+        let secret = config.proof.token_file.as_deref().map(secret).transpose()?;
+        let ca = config.ca.as_deref().map(pem).transpose()?;
+        let own = match &config.proof.certificate {
+            Some((certificate, key)) => Some(tell::own(&pem(certificate)?, &pem(key)?).with_context(|| {
+                format!("certificate = {:?}, key = {:?}", certificate.display().to_string(), key.display().to_string())
+            })?),
             None => None,
         };
-        let server = tell::Server { url: config.url.clone(), secret: secret.clone(), ca };
+        let server = tell::Server { url: config.url.clone(), secret: secret.clone(), ca, own };
         Ok(Self { agent: tell::agent(&server)?, url: config.url.clone(), secret })
     }
 
@@ -104,7 +103,10 @@ impl Client {
 
     fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8], limit: Duration, max: u64) -> Result<Vec<u8>, Failed> {
         let url = format!("{}{path}", self.url);
-        let mut request = self.agent.post(&url).header("authorization", &format!("Bearer {}", self.secret));
+        let mut request = self.agent.post(&url);
+        if let Some(secret) = &self.secret {
+            request = request.header("authorization", &format!("Bearer {secret}"));
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -120,6 +122,20 @@ impl Client {
         let text = format!("{url} answered {status}: {}", detail(&read.unwrap_or_default()));
         Err(Failed { status: Some(status), retry_after: retry_after.map(Duration::from_secs), text })
     }
+}
+
+fn secret(path: &Path) -> Result<String> {
+    let secret = durable::read(path, TOKEN_MAX)?;
+    let secret = secret.with_context(|| format!("there is no {}: put this host's secret there", path.display()))?;
+    let secret = String::from_utf8(secret).ok().map(|text| text.trim().to_owned()).unwrap_or_default();
+    if secret.is_empty() || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+        bail!("{} holds no secret: one line of printable characters", path.display());
+    }
+    Ok(secret)
+}
+
+fn pem(path: &Path) -> Result<Vec<u8>> {
+    durable::read(path, PEM_MAX)?.with_context(|| format!("there is no {}", path.display()))
 }
 
 impl Failed {

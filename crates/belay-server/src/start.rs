@@ -29,7 +29,7 @@ use crate::net::Client;
 use crate::options::{Exposure, LISTEN, Options, STATE_DIR, StartError};
 use crate::secret;
 use crate::signals::Signals;
-use crate::tls::Tls;
+use crate::tls::{Tls, Wanted};
 
 /// A credential that was issued because there was none. It is never printed by accident.
 #[derive(Clone, PartialEq, Eq)]
@@ -111,7 +111,8 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
 
 async fn open(options: &Options) -> Result<Opened, StartError> {
     let config = config::read(options.config.as_deref())?;
-    let tls = config.server.certificate.as_deref().map(|path| Tls::start(Path::new(path))).transpose()?.map(Arc::new);
+    let clients = Wanted::of(&config.server);
+    let tls = config.server.certificate.as_deref().map(|path| Tls::start(Path::new(path), clients.as_ref())).transpose()?.map(Arc::new);
     let address = address(options, config.server.listen.as_deref(), tls.is_some())?;
     let state_dir = options.state_dir.clone().or_else(|| config.server.state_dir.clone().map(PathBuf::from));
     let state_dir = state_dir.unwrap_or_else(|| PathBuf::from(STATE_DIR));
@@ -122,7 +123,7 @@ async fn open(options: &Options) -> Result<Opened, StartError> {
     let tcp = TcpListener::bind(address).await.map_err(listen)?;
     let address = tcp.local_addr().map_err(listen)?;
     let network = match &tls {
-        Some(tls) => Listener::Tls(tcp, tls.acceptor()?),
+        Some(tls) => Listener::Tls(tcp, Arc::clone(tls)),
         None => Listener::Tcp(tcp),
     };
     let unix = local(&state_dir)?;
@@ -188,6 +189,9 @@ fn begin(tasks: &mut JoinSet<()>, app: &Arc<App>, client: Client, options: &Opti
     tasks.spawn(watched("the watch on the disk", fatal, housekeeping::watch_disk(drive.clone(), dir, stop.clone())));
     tasks.spawn(watched("pruning", fatal, housekeeping::prune(drive.clone(), stop.clone())));
     tasks.spawn(watched("the sync of samples", fatal, housekeeping::sync(Arc::clone(&signals), Arc::clone(fatal), stop.clone())));
+    if let Some(tls) = app.configuration.tls() {
+        tasks.spawn(watched("the watch on revocations", fatal, housekeeping::watch_clients(Arc::clone(tls), bounds.tick, stop.clone())));
+    }
     tasks.spawn(watched("tidying", fatal, housekeeping::tidy(signals, drive, stop.clone())));
     // Listened for before the server counts as started: a hangup that nobody hears would end the process.
     match signal(SignalKind::hangup()) {

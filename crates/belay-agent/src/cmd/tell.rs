@@ -48,6 +48,6 @@ pub fn tell(args: TellArgs) -> Result<()> {
     }
     let secret = std::fs::read_to_string(&token_file).with_context(|| format!("cannot read {}", token_file.display()))?.trim().to_owned();
     let ca = ca.map(|path| std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))).transpose()?;
-    let server = tell::Server { url: server, secret, ca };
+    let server = tell::Server { url: server, secret: Some(secret), ca, own: None };
     tell::facts(&server, &host, release.as_ref(), &facts)
 }

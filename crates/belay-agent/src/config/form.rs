@@ -11,6 +11,8 @@ pub(super) struct Form {
     pub server: Option<String>,
     pub token_file: Option<PathBuf>,
     pub ca: Option<PathBuf>,
+    pub certificate: Option<PathBuf>,
+    pub key: Option<PathBuf>,
     pub host: Option<String>,
     pub state_dir: Option<PathBuf>,
     pub banner: Option<String>,
@@ -88,5 +90,7 @@ pub(super) struct EncForm {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RelayForm {
-    pub token_file: PathBuf,
+    pub token_file: Option<PathBuf>,
+    pub certificate: Option<PathBuf>,
+    pub key: Option<PathBuf>,
 }

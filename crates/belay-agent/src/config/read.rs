@@ -9,10 +9,10 @@ use belay_core::decide::{FACT_BYTES_MAX, FACTS_MAX};
 use belay_core::model::ids::HostId;
 use belay_core::model::policy::Pattern;
 
-use super::form::{EncForm, Form, LogForm, ReleaseForm, RevertForm, ScrapeForm, ToolForm};
+use super::form::{EncForm, Form, LogForm, RelayForm, ReleaseForm, RevertForm, ScrapeForm, ToolForm};
 use super::{
-    Config, EncConfig, LOGS_MAX, LogFile, PATTERN_BYTES_MAX, PATTERNS_MAX, ReleaseFrom, RevertConfig, SCRAPES_MAX, Scrape, ServerConfig,
-    ToolConfig,
+    Config, EncConfig, LOGS_MAX, LogFile, PATTERN_BYTES_MAX, PATTERNS_MAX, Proof, ReleaseFrom, RevertConfig, SCRAPES_MAX, Scrape,
+    ServerConfig, ToolConfig,
 };
 
 const STATE_DIR: &str = "/var/lib/belay-agent";
@@ -36,9 +36,11 @@ fn config(form: Form, host: Option<&str>) -> Result<Config> {
         None => own_name()?,
     };
     let host = HostId::parse(&host).map_err(|bad| anyhow!("host = {host:?}: {bad}"))?;
-    let server = form.server.as_deref().map(|url| server(url, form.token_file.clone(), form.ca.clone())).transpose()?;
-    ensure!(server.is_some() || form.token_file.is_none(), "token_file without server: say which server it is for, or remove it");
-    let relay = form.relay.as_ref().map(|relay| self::relay(server.as_ref(), &relay.token_file)).transpose()?;
+    let proof = proof("", form.token_file.clone(), form.certificate.clone(), form.key.clone())?;
+    ensure!(form.server.is_some() || proof.token_file.is_none(), "token_file without server: say which server it is for, or remove it");
+    ensure!(form.server.is_some() || proof.certificate.is_none(), "certificate without server: say which server it is for, or remove it");
+    let server = form.server.as_deref().map(|url| server(url, proof, form.ca.clone())).transpose()?;
+    let relay = form.relay.map(|relay| self::relay(server.as_ref(), relay)).transpose()?;
     if let Some(facts) = &form.facts {
         check_facts(facts)?;
     }
@@ -71,28 +73,53 @@ fn own_name() -> Result<String> {
     Ok(name.trim().to_owned())
 }
 
-fn server(url: &str, token_file: Option<PathBuf>, ca: Option<PathBuf>) -> Result<ServerConfig> {
+/// What proves who speaks, under this table of the text.
+fn proof(table: &str, token_file: Option<PathBuf>, certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Proof> {
+    let named = |name: &str, path: Option<PathBuf>| whole(&format!("{table}{name}"), path);
+    let token_file = named("token_file", token_file)?;
+    let certificate = match (named("certificate", certificate)?, named("key", key)?) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        (Some(_), None) => bail!("{table}certificate without {table}key: name the file with its private key"),
+        (None, Some(_)) => bail!("{table}key without {table}certificate: name the file with the certificate it belongs to"),
+    };
+    Ok(Proof { token_file, certificate })
+}
+
+fn server(url: &str, proof: Proof, ca: Option<PathBuf>) -> Result<ServerConfig> {
     let url = url.trim_end_matches('/');
     check_url("server", url)?;
-    let token_file = whole("token_file", token_file)?;
-    let token_file = token_file.context("server without token_file: name the file that holds this host's secret")?;
+    ensure!(
+        proof != Proof::default(),
+        "server without token_file or certificate: name the file that holds this host's secret, or its certificate and key"
+    );
+    ensure!(
+        proof.certificate.is_none() || url.starts_with("https:"),
+        "server = {url:?}: a certificate is shown over https only: write https://, or give a token_file instead"
+    );
     let ca = whole("ca", ca)?;
     ensure!(
         ca.is_some() || !url.starts_with("https:"),
         "server = {url:?}: https needs `ca`, the file with the certificate that the server's chains to"
     );
-    Ok(ServerConfig { url: url.to_owned(), token_file, ca })
+    Ok(ServerConfig { url: url.to_owned(), proof, ca })
 }
 
-/// The same server, with the credential that speaks for other hosts.
-fn relay(server: Option<&ServerConfig>, token_file: &Path) -> Result<ServerConfig> {
+/// The same server, with the credential that speaks for other hosts. A certificate may be the host's own one: the server's
+/// configuration says that it speaks for others too.
+fn relay(server: Option<&ServerConfig>, form: RelayForm) -> Result<ServerConfig> {
     let server = server.context("[relay] without server: say which server is to be asked for the other hosts")?;
-    let token_file = whole("relay.token_file", Some(token_file.to_owned()))?.unwrap_or_default();
+    let proof = proof("relay.", form.token_file, form.certificate, form.key)?;
+    ensure!(proof != Proof::default(), "[relay] without token_file or certificate: name what speaks for the other hosts");
     ensure!(
-        token_file != server.token_file,
+        proof.certificate.is_none() || server.url.starts_with("https:"),
+        "relay.certificate: a certificate is shown over https only: write server = \"https://...\", or give relay.token_file"
+    );
+    ensure!(
+        proof.token_file.is_none() || proof.token_file != server.proof.token_file,
         "relay.token_file is this host's own token_file: a relay needs a credential that speaks for other hosts (belay token add NAME --relay 'web*')"
     );
-    Ok(ServerConfig { token_file, ..server.clone() })
+    Ok(ServerConfig { proof, ..server.clone() })
 }
 
 fn check_url(key: &str, url: &str) -> Result<()> {
@@ -266,9 +293,29 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_does_without_a_secret_and_may_be_the_relays_too() {
+        let own = "certificate = \"/c\"\nkey = \"/k\"\n";
+        let text = format!("server = \"https://a\"\nca = \"/a\"\n{own}[relay]\n{own}");
+        let config = parse("agent.toml", &text, Some("web01")).unwrap();
+        let proof = Proof { token_file: None, certificate: Some(("/c".into(), "/k".into())) };
+        assert_eq!((config.server.unwrap().proof, config.relay.unwrap().proof), (proof.clone(), proof));
+    }
+
+    #[test]
     fn mistakes_say_what_to_do() {
         for (text, wanted) in [
-            ("server = \"http://a\"", "server without token_file"),
+            ("server = \"http://a\"", "server without token_file or certificate"),
+            ("token_file = \"/t\"", "token_file without server"),
+            ("certificate = \"/c\"\nkey = \"/k\"", "certificate without server"),
+            ("server = \"https://a\"\nca = \"/a\"\ncertificate = \"/c\"", "certificate without key: name"),
+            ("server = \"https://a\"\nca = \"/a\"\nkey = \"/k\"", "key without certificate: name"),
+            ("server = \"https://a\"\nca = \"/a\"\ncertificate = \"c\"\nkey = \"/k\"", "it must begin with /"),
+            ("server = \"https://a\"\ncertificate = \"/c\"\nkey = \"/k\"", "https needs `ca`"),
+            ("server = \"http://a\"\ncertificate = \"/c\"\nkey = \"/k\"", "over https only: write https://"),
+            ("server = \"http://a\"\ntoken_file = \"/t\"\n[relay]", "[relay] without token_file or certificate"),
+            ("server = \"http://a\"\ntoken_file = \"/t\"\n[relay]\ntoken_file = \"/t\"", "relay.token_file is this host's own"),
+            ("server = \"http://a\"\ntoken_file = \"/t\"\n[relay]\ncertificate = \"/c\"", "relay.certificate without relay.key"),
+            ("server = \"http://a\"\ntoken_file = \"/t\"\n[relay]\ncertificate = \"/c\"\nkey = \"/k\"", "shown over https only"),
             ("server = \"https://a\"\ntoken_file = \"/t\"", "https needs `ca`"),
             ("server = \"a:1\"\ntoken_file = \"/t\"", "it must be http://"),
             ("server = \"http://u:p@a\"\ntoken_file = \"/t\"", "without a user"),

@@ -24,6 +24,7 @@ pub(super) fn mistakes(draft: &Draft) -> Vec<ConfigError> {
     classes(&draft.alerts, &known, &mut errors);
     classes(&draft.freezes, &known, &mut errors);
     freezes(draft, &mut errors);
+    errors.extend(draft.server.mistakes());
     errors
 }
 

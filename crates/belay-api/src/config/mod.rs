@@ -22,7 +22,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use belay_core::model::hours::Zone;
-use belay_core::model::policy::Policy;
+use belay_core::model::ids::HostId;
+use belay_core::model::policy::{Pattern, Policy};
 
 pub(crate) use words::span;
 
@@ -37,6 +38,18 @@ pub const ALERTS_MAX: usize = 50;
 /// The most freezes that may be declared.
 pub const FREEZES_MAX: usize = 200;
 
+/// The most relays that may be declared.
+pub const RELAYS_MAX: usize = 200;
+
+/// A host whose certificate speaks for others too: a server of a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayConfig {
+    /// The name in its certificate.
+    pub name: HostId,
+    /// The hosts it speaks for.
+    pub hosts: Pattern,
+}
+
 /// What the server itself needs to know before it can start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerConfig {
@@ -48,6 +61,12 @@ pub struct ServerConfig {
     pub state_dir: Option<String>,
     /// Where people reach it, without a slash at the end. The policy has it too, for links.
     pub public_url: Option<String>,
+    /// The PEM file with the authorities that sign the hosts' certificates; without one nobody is asked for a certificate.
+    pub client_ca: Option<String>,
+    /// The PEM file with the lists of the certificates those authorities have revoked.
+    pub client_crl: Option<String>,
+    /// Hosts whose certificates speak for others too.
+    pub relays: Vec<RelayConfig>,
 }
 
 /// A configuration that was found valid.

@@ -1,8 +1,13 @@
 //! `[server]`: what the server itself needs before it can start.
 
-use super::ServerConfig;
-use super::error::{ConfigError, Found};
+use std::collections::BTreeMap;
+
+use belay_core::model::ids::HostId;
+
+use super::class::pattern;
+use super::error::{At, ConfigError, Found};
 use super::table::Table;
+use super::{RELAYS_MAX, RelayConfig, ServerConfig};
 
 /// `[server]`, with places, as several files may give parts of it.
 #[derive(Debug, Default)]
@@ -11,6 +16,9 @@ pub(super) struct ServerDraft {
     certificate: Option<Found<String>>,
     state_dir: Option<Found<String>>,
     public_url: Option<Found<String>>,
+    client_ca: Option<Found<String>>,
+    client_crl: Option<Found<String>>,
+    relays: Vec<Found<RelayConfig>>,
 }
 
 impl ServerDraft {
@@ -19,11 +27,49 @@ impl ServerDraft {
         let (listen, state_dir) = (table.parsed("listen", address), table.parsed("state_dir", filled));
         let certificate = table.parsed("certificate", filled);
         let public_url = table.parsed("public_url", |text| url(text).map(|url| url.trim_end_matches('/').to_owned()));
+        let (client_ca, client_crl) = (table.parsed("client_ca", filled), table.parsed("client_crl", filled));
+        let relays = table.tables("relay");
         let mut errors = table.finish();
         merge(&mut self.listen, listen, &mut errors);
         merge(&mut self.certificate, certificate, &mut errors);
         merge(&mut self.state_dir, state_dir, &mut errors);
         merge(&mut self.public_url, public_url, &mut errors);
+        merge(&mut self.client_ca, client_ca, &mut errors);
+        merge(&mut self.client_crl, client_crl, &mut errors);
+        for table in relays {
+            let (relay, wrong) = read_relay(table);
+            self.relays.extend(relay);
+            errors.extend(wrong);
+        }
+        errors
+    }
+
+    /// What is wrong with the whole: a certificate that nobody asks for proves nothing, and a list or a relay that
+    /// counts for nothing would be missed only when it was needed.
+    pub(super) fn mistakes(&self) -> Vec<ConfigError> {
+        const CA: &str = "add client_ca, the file with the authorities that sign the hosts' certificates";
+        let mut errors = Vec::new();
+        let at = |found: &Option<Found<String>>| found.as_ref().map(|found| found.at.clone());
+        if let (Some(ca), None) = (at(&self.client_ca), &self.certificate) {
+            let text = "`server.client_ca` without `server.certificate`: hosts show their certificates only to a port that speaks TLS";
+            errors.push(ca.mistake_with(text, "add certificate, the server's own, or leave out client_ca"));
+        }
+        if let (Some(crl), None) = (at(&self.client_crl), &self.client_ca) {
+            errors.push(crl.mistake_with("`server.client_crl` without `server.client_ca`: no certificate would be checked against it", CA));
+        }
+        if let (Some(relay), None) = (self.relays.first(), &self.client_ca) {
+            errors.push(relay.at.mistake_with("`server.relay` without `server.client_ca`: no certificate would make it one", CA));
+        }
+        let mut names: BTreeMap<&HostId, &At> = BTreeMap::new();
+        for relay in &self.relays {
+            if let Some(first) = names.insert(&relay.value.name, &relay.at) {
+                let text = format!("relay `{}` is declared twice: here and at {first}", relay.value.name);
+                errors.push(relay.at.mistake_with(text, "keep one of them, with a pattern for all of its hosts"));
+            }
+        }
+        if let Some(beyond) = self.relays.get(RELAYS_MAX) {
+            errors.push(beyond.at.mistake(format!("{} relays are declared; at most {RELAYS_MAX} can be", self.relays.len())));
+        }
         errors
     }
 
@@ -34,8 +80,23 @@ impl ServerDraft {
             certificate: value(self.certificate),
             state_dir: value(self.state_dir),
             public_url: value(self.public_url),
+            client_ca: value(self.client_ca),
+            client_crl: value(self.client_crl),
+            relays: self.relays.into_iter().map(|relay| relay.value).collect(),
         }
     }
+}
+
+/// Reads one `[[server.relay]]`.
+fn read_relay(mut table: Table<'_>) -> (Option<Found<RelayConfig>>, Vec<ConfigError>) {
+    table.need("name", "\"relay.example.com\"");
+    table.need("hosts", "\"*.example.com\"");
+    let (name, hosts) = (table.parsed("name", HostId::parse), table.parsed("hosts", pattern));
+    let relay = match (name, hosts) {
+        (Some(name), Some(hosts)) => Some(Found { value: RelayConfig { name: name.value, hosts: hosts.value }, at: name.at }),
+        _ => None,
+    };
+    (relay, table.finish())
 }
 
 /// Takes a single value that several files may give, but only one of them.

@@ -268,17 +268,18 @@ impl<'t> Table<'t> {
         let list = match value.into_inner() {
             DeValue::Array(list) => list,
             other => {
-                let text = format!("`{key}` is a list of tables, not a TOML {}", other.type_str());
-                self.errors.push(at.mistake_with(text, format!("write [[{key}]] before each")));
+                let text = format!("`{}` is a list of tables, not a TOML {}", at.key, other.type_str());
+                self.errors.push(at.mistake_with(text, format!("write [[{}]] before each", at.key)));
                 return tables;
             }
         };
+        let called = at.key;
         for value in list {
             let span = value.span();
             match value.into_inner() {
-                DeValue::Table(table) => tables.push(Table::new(self.source, key, &span, table)),
+                DeValue::Table(table) => tables.push(Table::new(self.source, &called, &span, table)),
                 other => {
-                    let at = self.source.at(&span, key);
+                    let at = self.source.at(&span, &called);
                     self.wrong_type(&at, "a list of tables", &other);
                 }
             }

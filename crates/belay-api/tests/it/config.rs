@@ -288,3 +288,29 @@ fn no_text_makes_the_reader_panic() {
         let _ = config::parse("odd", text);
     }
 }
+
+#[test]
+fn certificates_of_hosts_are_read_and_what_would_count_for_nothing_is_a_mistake() {
+    const SERVER: &str = "[server]\ncertificate = \"/c\"\nclient_ca = \"/ca\"\nclient_crl = \"/crl\"\n";
+    let relay = |name: &str, hosts: &str| format!("[[server.relay]]\nname = \"{name}\"\nhosts = \"{hosts}\"\n");
+    let drop_in = format!("{}{}", relay("PS1.example.com", "web*"), relay("ps2.example.com", "*"));
+    let read = config::parse_many(&[("belay.toml", SERVER), ("10.toml", &drop_in)]).unwrap().server;
+    assert_eq!((read.client_ca.as_deref(), read.client_crl.as_deref()), (Some("/ca"), Some("/crl")));
+    let relays: Vec<_> = read.relays.iter().map(|relay| (relay.name.as_str(), relay.hosts.as_str())).collect();
+    assert_eq!(relays, [("ps1.example.com", "web*"), ("ps2.example.com", "*")]);
+
+    for (text, wanted) in [
+        ("[server]\nclient_ca = \"/ca\"\n".to_owned(), "belay.toml:2:13: error: `server.client_ca` without `server.certificate`"),
+        ("[server]\nclient_crl = \"/crl\"\n".to_owned(), "belay.toml:2:14: error: `server.client_crl` without `server.client_ca`"),
+        (relay("ps", "*"), "belay.toml:2:8: error: `server.relay` without `server.client_ca`"),
+        (format!("{SERVER}{}{}", relay("ps", "*"), relay("PS", "a*")), "relay `ps` is declared twice: here and at belay.toml:6:8"),
+        (format!("{SERVER}[[server.relay]]\nname = \"ps\"\n"), "this server.relay has no `hosts`"),
+        (format!("{SERVER}[[server.relay]]\nname = \"a b\"\nhosts = \"*\"\n"), "`server.relay.name = \"a b\"`"),
+        (format!("{SERVER}[[server.relay]]\nname = \"a\"\nhosts = \"*\"\nhost = \"b\"\n"), "unknown key `host` in server.relay"),
+        (format!("{SERVER}relay = \"ps\"\n"), "write [[server.relay]] before each"),
+        (format!("{SERVER}{}", (0..=200).map(|n| relay(&format!("p{n}"), "*")).collect::<String>()), "201 relays are declared"),
+    ] {
+        let said = said(&text);
+        assert!(said.contains(wanted) && (said.contains("help: ") || wanted.contains("201") || wanted.contains("a b")), "{said}");
+    }
+}

@@ -11,7 +11,7 @@ use belay_core::model::time::Timestamp;
 use thiserror::Error;
 
 use crate::drive::{Drive, DriveError, Keep};
-use crate::tls::{Tls, Unusable};
+use crate::tls::{Tls, Unusable, Wanted};
 use crate::wire;
 
 /// The largest file, in bytes.
@@ -41,7 +41,7 @@ pub enum LoadError {
     /// There are mistakes in it.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Mistakes(Vec<ConfigError>),
-    /// The certificate cannot be used; the one before stays in force.
+    /// The certificate, or what is known of those of hosts, cannot be used; what was in force stays so.
     #[error("{0}; {help}", help = .0.help)]
     Certificate(#[from] Unusable),
     /// The drive did not take it.
@@ -87,8 +87,8 @@ impl Configuration {
     }
 
     /// The certificate, where the server has one.
-    pub fn tls(&self) -> Option<&Tls> {
-        self.tls.as_deref()
+    pub fn tls(&self) -> Option<&Arc<Tls>> {
+        self.tls.as_ref()
     }
 
     /// Reads the files anew and loads them, or keeps what was loaded before.
@@ -112,7 +112,7 @@ impl Configuration {
         // Apart from the rest: a mistake elsewhere must not keep a renewed certificate out until the old one has ended.
         let renewed = self.renew(config.as_ref().ok());
         if let Err(error) = &renewed {
-            tracing::error!(%error, "the certificate in force stays");
+            tracing::error!(%error, "what was in force stays");
         }
         load(drive, config?, actor).await?;
         Ok(renewed?)
@@ -123,7 +123,7 @@ impl Configuration {
         if named.is_some_and(|named| named.is_some() != self.tls.is_some()) {
             tracing::warn!("server.certificate: whether the port speaks TLS is decided when the server starts: restart it");
         }
-        self.tls.as_ref().map_or(Ok(()), |tls| tls.renew(named.flatten()))
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.renew(named.flatten(), config.map(|config| Wanted::of(&config.server))))
     }
 }
 

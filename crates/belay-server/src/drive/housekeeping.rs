@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::{Drive, Fatal, Keep};
 use crate::disk;
 use crate::signals::Signals;
+use crate::tls::Tls;
 
 /// How often it is looked whether time has brought something about, at the most.
 const WAKE_EVERY: Duration = Duration::from_millis(200);
@@ -39,6 +40,20 @@ pub async fn watch_disk(drive: Drive, dir: PathBuf, mut stop: watch::Receiver<bo
         tokio::select! {
             () = tokio::time::sleep(DISK_EVERY) => {}
             _ = stop.changed() => return,
+        }
+    }
+}
+
+/// Looks whether the authorities of hosts' certificates or their revocation lists have been written anew.
+pub async fn watch_clients(tls: Arc<Tls>, tick: Duration, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(tick) => {}
+            _ = stop.changed() => return,
+        }
+        let looking = Arc::clone(&tls);
+        if let Ok(Err(unusable)) = tokio::task::spawn_blocking(move || looking.look_again()).await {
+            tracing::error!(error = %unusable, help = unusable.help, "what was known of hosts' certificates stays");
         }
     }
 }

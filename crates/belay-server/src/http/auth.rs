@@ -8,6 +8,7 @@ use belay_core::model::principal::{Principal, Role};
 use belay_core::state::State;
 
 use super::refusal::Refusal;
+use crate::tls::Certified;
 
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,10 @@ pub enum Peer {
     Network,
     /// The unix socket: the operating system says who asks.
     Local(Principal),
+    /// The network, and a certificate says who asks.
+    Certified(Certified),
+    /// The network, with a certificate that says it no more, or never did: why.
+    Unfit(String),
 }
 
 /// Who asks.
@@ -46,6 +51,8 @@ pub enum Who {
     Nobody,
     /// A credential that is not known.
     Unknown,
+    /// No credential but a certificate that does not count: why.
+    Unfit(String),
     /// Known.
     Known(Principal),
 }
@@ -72,6 +79,7 @@ impl May {
             Who::Unknown => {
                 return Err(Refusal::unauthenticated("this credential is not known; it may have been revoked. Ask for a new one"));
             }
+            Who::Unfit(why) => return Err(Refusal::unauthenticated(why.clone())),
             Who::Known(principal) => principal,
         };
         if self.allows(principal) {
@@ -107,18 +115,31 @@ impl May {
     }
 }
 
-/// Who asks, by the credential that was sent, else by the connection.
-pub fn who(state: &State, headers: &HeaderMap, peer: &Peer) -> Who {
-    match (secret(headers), peer) {
-        (Presented::Secret(secret), _) => {
-            let hash = Digest::of(secret.as_bytes());
-            // What is compared is a hash: how long it takes says nothing of the secret.
-            let token = state.tokens.iter().find(|token| token.hash == hash);
-            token.map_or(Who::Unknown, |token| Who::Known(token.principal.clone()))
+/// Who asks this route, by the secret that was sent, else by the connection. A certificate counts also beside a secret
+/// that is not known: it makes nobody more than the host it was issued to, or its relay.
+pub fn who(state: &State, headers: &HeaderMap, peer: &Peer, may: May) -> Who {
+    let presented = secret(headers);
+    if let Presented::Secret(secret) = &presented {
+        let hash = Digest::of(secret.as_bytes());
+        // What is compared is a hash: how long it takes says nothing of the secret.
+        if let Some(token) = state.tokens.iter().find(|token| token.hash == hash) {
+            return Who::Known(token.principal.clone());
         }
-        (Presented::Unreadable, _) => Who::Unknown,
+    }
+    match (presented, peer) {
+        (_, Peer::Certified(certified)) => Who::Known(certified_as(certified, may)),
+        (Presented::Secret(_) | Presented::Unreadable, _) => Who::Unknown,
         (Presented::Nothing, Peer::Local(principal)) => Who::Known(principal.clone()),
+        (Presented::Nothing, Peer::Unfit(why)) => Who::Unfit(why.clone()),
         (Presented::Nothing, Peer::Network) => Who::Nobody,
+    }
+}
+
+/// Never a person. A relay passes on reports; samples are its own, as a host.
+fn certified_as(certified: &Certified, may: May) -> Principal {
+    match &certified.relay {
+        Some(hosts) if may != May::SourceOfSignals => Principal::Relay(hosts.clone()),
+        _ => Principal::Host(certified.host.clone()),
     }
 }
 
@@ -169,7 +190,7 @@ mod tests {
         if let Some(value) = value {
             headers.insert(header::AUTHORIZATION, value.parse().unwrap());
         }
-        who(&state(), &headers, peer)
+        who(&state(), &headers, peer, May::Reporter)
     }
 
     #[test]
@@ -191,6 +212,23 @@ mod tests {
         assert_eq!(ask(Some("Bearer nonsense"), &local), Who::Unknown);
         assert!(matches!(ask(None, &local), Who::Known(_)));
         assert_eq!(ask(None, &Peer::Network), Who::Nobody);
+    }
+
+    #[test]
+    fn a_certificate_is_a_host_or_its_relay_and_a_secret_that_is_known_goes_before_it() {
+        let host = HostId::parse("ps1").unwrap();
+        let own = Certified { host: host.clone(), relay: None };
+        let relay = Certified { relay: Some(Pattern::new("web*")), ..own.clone() };
+        let (known, host) = (Who::Known(Principal::Source("p1".into())), Who::Known(Principal::Host(host)));
+        for bad in [None, Some("Bearer nonsense"), Some("Digest x")] {
+            assert_eq!(ask(bad, &Peer::Certified(own.clone())), host, "{bad:?}");
+            assert_eq!(ask(bad, &Peer::Certified(relay.clone())), Who::Known(Principal::Relay(Pattern::new("web*"))), "{bad:?}");
+        }
+        assert_eq!(ask(Some("Bearer belay_abc"), &Peer::Certified(relay.clone())), known);
+        assert_eq!(who(&state(), &HeaderMap::new(), &Peer::Certified(relay), May::SourceOfSignals), host, "samples are its own");
+        let unfit = Peer::Unfit("it has ended".into());
+        assert_eq!(ask(Some("Bearer belay_abc"), &unfit), known);
+        assert_eq!(May::Reporter.check(&ask(None, &unfit)).unwrap_err().detail, "it has ended");
     }
 
     #[test]

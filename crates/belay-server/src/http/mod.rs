@@ -1,6 +1,7 @@
 //! HTTP: the table of routes, what each handler does, and the connections they are served on.
 
 pub mod auth;
+mod bearer;
 pub mod body;
 mod form;
 mod handlers;

@@ -206,7 +206,7 @@ impl Call {
     pub fn principal(&self) -> Result<belay_core::model::principal::Principal, Refusal> {
         match &self.who {
             Who::Known(principal) => Ok(principal.clone()),
-            Who::Nobody | Who::Unknown => Err(Refusal::unauthenticated("a credential is needed")),
+            Who::Nobody | Who::Unknown | Who::Unfit(_) => Err(Refusal::unauthenticated("a credential is needed")),
         }
     }
 
@@ -276,7 +276,7 @@ async fn guard(app: Arc<App>, may: May, params: RawPathParams, request: Request<
     let (parts, body) = request.into_parts();
     let (id, path) = (app.requests.next(), parts.uri.path().to_owned());
     let peer = parts.extensions.get::<Peer>().cloned().unwrap_or(Peer::Network);
-    let who = app.drive.read(|state| auth::who(state, &parts.headers, &peer));
+    let who = app.drive.read(|state| auth::who(state, &parts.headers, &peer, may));
     let params = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let raw_query = parts.uri.query().unwrap_or_default().to_owned();
     let query = super::form::pairs(&raw_query);

@@ -16,11 +16,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
 use super::auth::Peer;
+use super::bearer::{Bearer, Speaks};
 use super::unix;
-use crate::tls::handshake;
+use crate::tls::{Refused, Tls, handshake, why};
 
 /// Bounds of connections.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +44,7 @@ pub enum Listener {
     /// The network, in the clear.
     Tcp(TcpListener),
     /// The network, with TLS and nothing else.
-    Tls(TcpListener, TlsAcceptor),
+    Tls(TcpListener, Arc<Tls>),
     /// The unix socket, with the user the server runs as.
     Unix(UnixListener, u32),
 }
@@ -91,43 +91,58 @@ async fn accept(
             let (stream, _) = listener.accept().await?;
             // Answers are small and wait for nobody; where this cannot be set they are only slower.
             let _ = stream.set_nodelay(true);
-            Box::pin(connection(stream, Peer::Network, router, bounds, place, stop))
+            Box::pin(connection(stream, Speaks::One(Peer::Network), router, bounds, place, stop))
         }
-        Listener::Tls(listener, acceptor) => {
+        Listener::Tls(listener, tls) => {
             let (stream, _) = listener.accept().await?;
             let _ = stream.set_nodelay(true);
             // The handshake is the connection's: whoever dawdles over it keeps nobody else waiting.
-            Box::pin(encrypted(stream, acceptor.clone(), router, bounds, place, stop))
+            Box::pin(encrypted(stream, Arc::clone(tls), router, bounds, place, stop))
         }
         Listener::Unix(listener, own) => {
             let (stream, _) = listener.accept().await?;
             let peer = Peer::Local(unix::principal(stream.peer_cred()?.uid(), *own));
-            Box::pin(connection(stream, peer, router, bounds, place, stop))
+            Box::pin(connection(stream, Speaks::One(peer), router, bounds, place, stop))
         }
     })
 }
 
 async fn encrypted(
     stream: TcpStream,
-    acceptor: TlsAcceptor,
+    tls: Arc<Tls>,
     router: Router,
     bounds: Connections,
     place: OwnedSemaphorePermit,
     mut stop: watch::Receiver<bool>,
 ) {
+    let acceptor = tls.acceptor();
     let greeted = tokio::select! {
         greeted = handshake(stream, &acceptor, bounds.head) => greeted,
         _ = stop.changed() => return,
     };
     match greeted {
-        Ok(stream) => connection(stream, Peer::Network, router, bounds, place, stop).await,
+        Ok(stream) => {
+            let speaks = Bearer::of(tls, stream.get_ref().1.peer_certificates());
+            connection(stream, speaks, router, bounds, place, stop).await;
+        }
+        Err(Refused::Failed(error)) if uncertified(&error).is_some() => {
+            let why = uncertified(&error).unwrap_or_default();
+            tracing::info!(why, "a connection was refused");
+            tls.refused(&why);
+        }
         Err(error) => tracing::debug!(%error, "a connection was not served"),
     }
 }
 
+/// Why a client's certificate made a handshake fail; nothing where something else did.
+fn uncertified(error: &std::io::Error) -> Option<String> {
+    let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    matches!(error, rustls::Error::InvalidCertificate(_)).then(|| why(error))
+}
+
 async fn connection<S>(
     stream: S,
-    peer: Peer,
+    speaks: Speaks,
     router: Router,
     bounds: Connections,
     place: OwnedSemaphorePermit,
@@ -139,7 +154,7 @@ async fn connection<S>(
     let inner = TowerToHyperService::new(router);
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(peer.clone());
+        request.extensions_mut().insert(speaks.peer());
         hyper::service::Service::call(&inner, request)
     });
     let mut http = http1::Builder::new();

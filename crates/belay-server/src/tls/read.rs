@@ -23,10 +23,15 @@ const FAR_OFF: u64 = 1_000_000_000_000;
 const CONTENT: &str =
     "write the server's own certificate into it, those that signed it, and the private key: `cat fullchain.pem privkey.pem > FILE`";
 
-/// Why a certificate cannot be used, and what to do.
+/// What the own certificate is called.
+pub(super) const OWN: &str = "the certificate";
+
+/// Why a file cannot be used, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
-#[error("the certificate {} cannot be used: {why}", path.display())]
+#[error("{what} {} cannot be used: {why}", path.display())]
 pub struct Unusable {
+    /// What it was to be: the own certificate, or a key of the configuration.
+    pub what: &'static str,
     /// The file.
     pub path: PathBuf,
     /// What is wrong with it.
@@ -51,7 +56,7 @@ pub struct Certificate {
 /// # Errors
 /// See [`Unusable`].
 pub fn read(path: &Path) -> Result<Certificate, Unusable> {
-    let unusable = |(why, help): Wrong| Unusable { path: path.to_owned(), why, help };
+    let unusable = |(why, help): Wrong| Unusable { what: OWN, path: path.to_owned(), why, help };
     let (bytes, mode) = bytes_of(path).map_err(unusable)?;
     let crypto = ring::default_provider();
     let key = certified(&bytes, &crypto).map_err(unusable)?;
@@ -63,9 +68,9 @@ pub fn read(path: &Path) -> Result<Certificate, Unusable> {
 }
 
 /// What is wrong, and what to do.
-type Wrong = (String, String);
+pub(super) type Wrong = (String, String);
 
-fn wrong(why: impl Into<String>, help: impl Into<String>) -> Wrong {
+pub(super) fn wrong(why: impl Into<String>, help: impl Into<String>) -> Wrong {
     (why.into(), help.into())
 }
 

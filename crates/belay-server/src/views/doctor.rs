@@ -13,7 +13,7 @@ use crate::config::LastLoad;
 use crate::disk;
 use crate::drive::Counts;
 use crate::signals::SourceCount;
-use crate::tls::Shown;
+use crate::tls::{Shown, ShownClients};
 
 /// A source that has sent nothing for so long is silent.
 const SILENT: Span = Span::from_min(5);
@@ -87,7 +87,9 @@ pub fn checks(state: &State, looked: &Looked, counted: &Counted) -> Vec<DoctorCh
     let always =
         [ledger(looked, counted), configuration(looked), sources(looked), hosts(state), letters(state), inbox(counted), clock(looked)];
     let certificate = looked.certificate.as_ref().map(|shown| certificate(shown, looked.now));
-    always.into_iter().chain(certificate).chain(feeds(state, counted, looked.now)).chain(judge(state)).collect()
+    let clients = looked.certificate.as_ref().and_then(|shown| shown.clients.as_ref()).map(clients);
+    let feeds = feeds(state, counted, looked.now);
+    always.into_iter().chain(certificate).chain(clients).chain(feeds).chain(judge(state)).collect()
 }
 
 /// What is wrong with a source that has been silent for too long.
@@ -135,6 +137,17 @@ fn certificate(shown: &Shown, now: Timestamp) -> DoctorCheck {
         (Ok(text) | Err(text), doubts) => Err(format!("{text}; {doubts}")),
     };
     check("certificate", found, Some("put the new one into the same file, then send the server a SIGHUP: connections stay".to_owned()))
+}
+
+/// Refusals alone are no disorder: anybody may knock with a certificate of somebody else's.
+fn clients(shown: &ShownClients) -> DoctorCheck {
+    let refused = match shown.refused {
+        0 => "none was refused".to_owned(),
+        many => format!("{many} were refused since the start, the last because {}", shown.last),
+    };
+    let text = format!("{} authorities of hosts' certificates in {}; {refused}", shown.authorities, shown.ca.display());
+    let found = if shown.doubts.is_empty() { Ok(text) } else { Err(format!("{}; {text}", shown.doubts.join("; "))) };
+    check("client-certificates", found, Some("put the file right: it is read anew by itself within seconds".to_owned()))
 }
 
 fn sources(looked: &Looked) -> DoctorCheck {

@@ -5,6 +5,8 @@ mod catch;
 mod commands;
 mod connections;
 mod facade;
+mod identity;
+mod identity_files;
 mod ledger;
 mod night;
 mod papers;

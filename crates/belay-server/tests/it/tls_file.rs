@@ -15,7 +15,7 @@ fn read(text: &str) -> Result<Shown, Unusable> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("belay.pem");
     put(&path, text);
-    Tls::start(&path).map(|tls| tls.shown())
+    Tls::start(&path, None).map(|tls| tls.shown())
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn every_mistake_is_told_from_the_others() {
         assert!(unusable.why.contains(why) && unusable.help.contains(help), "wanted {why:?}: {unusable:?}");
         assert!(unusable.to_string().contains("belay.pem cannot be used: "), "{unusable}");
     }
-    let missing = Tls::start(Path::new("/nonexistent/belay.pem")).unwrap_err();
+    let missing = Tls::start(Path::new("/nonexistent/belay.pem"), None).unwrap_err();
     assert!(missing.why.contains("no such file") && missing.help.contains("server.certificate"), "{missing:?}");
 }
 
@@ -57,7 +57,7 @@ fn what_keeps_clients_away_is_a_doubt_and_no_refusal() {
     let path = dir.path().join("belay.pem");
     put(&path, &own.both());
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
-    let open = Tls::start(&path).unwrap().shown();
+    let open = Tls::start(&path, None).unwrap().shown();
     assert!(open.doubts.len() == 1 && open.doubts[0].contains("chmod o="), "{open:?}");
 }
 

@@ -1,6 +1,7 @@
 //! TLS between the binary as server and the binary as client.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 
@@ -11,6 +12,7 @@ struct Papers {
     dir: tempfile::TempDir,
     ca: PathBuf,
     config: PathBuf,
+    authority: CertifiedIssuer<'static, KeyPair>,
 }
 
 fn authority() -> CertifiedIssuer<'static, KeyPair> {
@@ -30,7 +32,17 @@ impl Papers {
         std::fs::write(&ca, authority.pem()).unwrap();
         std::fs::write(&pem, format!("{}{}", certificate.pem(), key.serialize_pem())).unwrap();
         std::fs::write(&config, format!("[server]\ncertificate = {:?}\n", pem.display().to_string())).unwrap();
-        Self { dir, ca, config }
+        Self { dir, ca, config, authority }
+    }
+
+    /// A host's certificate and key, in a file each.
+    fn host(&self, name: &str) -> (PathBuf, PathBuf) {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.authority).unwrap();
+        let (of_certificate, of_key) = (self.dir.path().join(format!("{name}.pem")), self.dir.path().join(format!("{name}-key.pem")));
+        std::fs::write(&of_certificate, certificate.pem()).unwrap();
+        std::fs::write(&of_key, key.serialize_pem()).unwrap();
+        (of_certificate, of_key)
     }
 
     fn serve(&self) -> Server {
@@ -110,4 +122,35 @@ fn a_bad_certificate_is_named_at_the_start_and_after_a_hangup() {
     std::fs::remove_file(&pem).unwrap();
     failed(&run(&args), "there is no such file", "or leave out server.certificate");
     std::fs::write(&pem, good).unwrap();
+}
+
+#[test]
+fn the_agent_shows_its_hosts_certificate_and_needs_no_secret() {
+    let papers = Papers::new(&["127.0.0.1"], 2101);
+    let asks = format!("{}client_ca = {:?}\n", std::fs::read_to_string(&papers.config).unwrap(), papers.ca.display().to_string());
+    std::fs::write(&papers.config, asks).unwrap();
+    let server = papers.serve();
+    let agent = |certificate: &Path, key: &Path| {
+        let shows = format!("certificate = {:?}\nkey = {:?}\n", certificate.display().to_string(), key.display().to_string());
+        let text = format!("server = \"https://{}\"\nca = {:?}\n{shows}", server.address, papers.ca.display().to_string());
+        let config = belay_agent::config::parse("agent.toml", &text, Some("web01")).unwrap();
+        belay_agent::server::Client::open(&config.server.unwrap())
+    };
+    let asked = |certificate: &Path, key: &Path| {
+        let now = jiff::Timestamp::now().as_millisecond();
+        let body = serde_json::json!({"protocol": belay_api::agent::PROTOCOL, "host": "web01", "sent_at_ms": now});
+        agent(certificate, key).unwrap().poll(&serde_json::from_value(body).unwrap(), Duration::from_secs(20))
+    };
+    let ((own, own_key), (other, other_key)) = (papers.host("web01"), papers.host("web02"));
+    asked(&own, &own_key).unwrap();
+    let refused = asked(&other, &other_key).unwrap_err();
+    assert_eq!(refused.status, Some(403), "{refused:?}");
+    let elsewhere = Papers::new(&["127.0.0.1"], 2101);
+    let (foreign, foreign_key) = elsewhere.host("web01");
+    let refused = asked(&foreign, &foreign_key);
+    assert!(refused.as_ref().is_err_and(|failed| failed.status.is_none()), "{refused:?}");
+    let mixed = format!("{:#}", agent(&own, &other_key).err().unwrap());
+    assert!(mixed.contains("web02-key.pem") && mixed.contains("do not belong together"), "{mixed}");
+    let gone = format!("{:#}", agent(&own, Path::new("/nonexistent/key.pem")).err().unwrap());
+    assert!(gone.contains("there is no /nonexistent/key.pem"), "{gone}");
 }

@@ -72,7 +72,7 @@ pub(in crate::http) async fn doctor(call: Call) -> Result<DoctorView, Refusal> {
         ledger,
         load: app.configuration.last(),
         configured: app.configuration.path().map(|path| path.display().to_string()),
-        certificate: app.configuration.tls().map(crate::tls::Tls::shown),
+        certificate: app.configuration.tls().map(|tls| tls.shown()),
         sources: app.signals.sources(),
     };
     let counts = doctor::Counted::of(app.drive.counts());
