@@ -26,7 +26,10 @@ async fn a_failing_resource_is_named_and_counted_by_api_and_metrics() {
     let text = String::from_utf8(metrics.body.to_vec()).unwrap();
     assert!(text.contains("\nbelay_hosts{class=\"default\"} 2\n"), "{text}");
     assert!(text.contains("\nbelay_run_health_hosts{class=\"default\",ailment=\"failing\"} 1\n"), "{text}");
-    assert!(text.contains("\nbelay_run_health_hosts{class=\"default\",ailment=\"cached-catalog\"} 0\n"), "a number at zero is there: {text}");
+    assert!(
+        text.contains("\nbelay_run_health_hosts{class=\"default\",ailment=\"cached-catalog\"} 0\n"),
+        "a number at zero is there: {text}"
+    );
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         assert!(line.rsplit_once(' ').is_some_and(|(_, value)| value.parse::<f64>().is_ok()), "{line}");
     }
