@@ -159,7 +159,7 @@ async fn foreign_and_ended_certificates_are_refused_in_the_handshake_and_doctor_
         let refused = site.report(Some(&papers), "", "web01").await.unwrap_err();
         assert!(refused.contains("fatal alert") && refused.contains(alert), "{refused}");
         let named = async || site.doctor("client-certificates").await["text"].as_str().unwrap().contains(why);
-        until("doctor says why", || named()).await;
+        until("doctor says why", named).await;
     }
     let check = site.doctor("client-certificates").await;
     assert!(check["ok"] == true && check["text"].as_str().unwrap().contains("3 were refused"), "{check}");
@@ -183,7 +183,7 @@ async fn what_is_revoked_is_refused_without_a_restart_also_who_is_connected_or_h
         let answer = exchange(&mut site.connect(&site.client(Some(&web))).await.unwrap(), "POST", door(), "", &report).await;
         answer.is_err_and(|error| error.contains("CertificateRevoked"))
     };
-    until("the new list counts", || refused()).await;
+    until("the new list counts", refused).await;
     let with_ticket = async { exchange(&mut site.connect(&client).await?, "POST", door(), "", &report).await }.await;
     assert!(with_ticket.as_ref().is_err_and(|error| error.contains("CertificateRevoked")), "{with_ticket:?}");
     let kept = exchange(&mut connected, "POST", door(), "", &report).await;

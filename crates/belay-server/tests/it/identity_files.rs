@@ -89,7 +89,7 @@ async fn an_authority_without_a_list_is_doubted_and_what_it_signed_is_refused() 
     assert!(site.report(Some(&papers), "", "web01").await.is_err());
     let told =
         async || site.doctor("client-certificates").await["text"].as_str().unwrap().contains("has no list of the authority that signed");
-    until("doctor tells why", || told()).await;
+    until("doctor tells why", told).await;
     put(&site.file("crl.pem"), &format!("{lists}{}", root.revoked(&[])));
     site.world.running.reload().await.unwrap();
     assert_eq!(site.report(Some(&papers), "", "web01").await.unwrap().0, 200);
