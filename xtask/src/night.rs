@@ -6,6 +6,7 @@
 mod app;
 mod belay;
 mod catch;
+mod hold;
 mod http;
 pub mod install;
 mod lab;

@@ -1,21 +1,9 @@
 //! Many tests at once: which of them to believe.
 
-/// The e-values that are believed so that of those believed at most the part `alpha` is false on average, however they depend on each
-/// other (Wang and Ramdas, "False discovery rate control with e-values", 2022). Given as logarithms; the indices, ascending.
-#[must_use]
-pub fn e_bh(ln_e: &[f64], alpha: f64) -> Vec<usize> {
-    let n = ln_e.len() as f64;
-    let mut order: Vec<usize> = (0..ln_e.len()).collect();
-    order.sort_by(|&a, &b| ln_e[b].total_cmp(&ln_e[a]).then(a.cmp(&b)));
-    let enough = |rank: usize| ln_e[order[rank]] >= (n / (alpha * (rank + 1) as f64)).ln();
-    let believed = (0..order.len()).rev().find(|&rank| enough(rank)).map_or(0, |rank| rank + 1);
-    let mut indices = order[..believed].to_vec();
-    indices.sort_unstable();
-    indices
-}
-
-/// How many are believed, given for each the smallest number among which it would be (none: not at any). The step of [`e_bh`] where
-/// prices differ from test to test, as weights and guards make them: the largest `k` of which `k` ask for no more than `k`; one if none.
+/// How many are believed, given for each the smallest number among which it would be (none: not at any), so that of those believed at
+/// most the budget's part is false on average, however they depend on each other (Wang and Ramdas, "False discovery rate control with
+/// e-values", 2022): the largest `k` of which `k` ask for no more than `k`; one if none. So said, prices may differ from test to test, as
+/// weights and guards make them.
 #[must_use]
 pub fn together(least: impl IntoIterator<Item = Option<usize>>) -> usize {
     let mut least: Vec<usize> = least.into_iter().flatten().collect();
@@ -26,6 +14,18 @@ pub fn together(least: impl IntoIterator<Item = Option<usize>>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The rule as it was published, where all have one price: the e-values (logarithms) that are believed, indices ascending.
+    fn e_bh(ln_e: &[f64], alpha: f64) -> Vec<usize> {
+        let n = ln_e.len() as f64;
+        let mut order: Vec<usize> = (0..ln_e.len()).collect();
+        order.sort_by(|&a, &b| ln_e[b].total_cmp(&ln_e[a]).then(a.cmp(&b)));
+        let enough = |rank: usize| ln_e[order[rank]] >= (n / (alpha * (rank + 1) as f64)).ln();
+        let believed = (0..order.len()).rev().find(|&rank| enough(rank)).map_or(0, |rank| rank + 1);
+        let mut indices = order[..believed].to_vec();
+        indices.sort_unstable();
+        indices
+    }
 
     #[test]
     fn so_many_are_believed_as_ask_for_no_more() {

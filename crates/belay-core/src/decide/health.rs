@@ -127,19 +127,22 @@ pub struct Norms {
 }
 
 impl Norms {
-    /// What the state says.
-    pub fn of(state: &State) -> Self {
-        let names: BTreeSet<&ClassName> = state.hosts.values().map(|host| &host.class).collect();
+    /// What the state says, for one class or all.
+    pub fn of(state: &State, class: Option<&ClassName>) -> Self {
+        let names: BTreeSet<&ClassName> = match class {
+            Some(class) => BTreeSet::from([class]),
+            None => state.hosts.values().map(|host| &host.class).collect(),
+        };
         Self {
             classes: names.into_iter().map(|name| (name.clone(), state.policy.class(name))).collect(),
             rolling: state.open_changes().map(|change| change.class.clone()).collect(),
-            versions: Self::versions(state),
+            versions: Self::versions(hosts(state, class)),
         }
     }
 
-    fn versions(state: &State) -> BTreeMap<(ClassName, Option<Release>), String> {
+    fn versions<'s>(hosts: impl Iterator<Item = &'s Host>) -> BTreeMap<(ClassName, Option<Release>), String> {
         let mut counts: BTreeMap<(ClassName, Option<Release>), BTreeMap<&str, usize>> = BTreeMap::new();
-        for host in state.hosts.values() {
+        for host in hosts {
             if let Some(Version::Named(name)) = &host.version {
                 *counts.entry((host.class.clone(), host.release.clone())).or_default().entry(name).or_default() += 1;
             }
@@ -184,9 +187,12 @@ pub fn of_host(state: &State, norms: &Norms, host: &Host, now: Timestamp) -> Vec
 
 /// All hosts that something ails, of one class or of all.
 pub fn of_fleet(state: &State, class: Option<&ClassName>, now: Timestamp) -> BTreeMap<HostId, Vec<Ails>> {
-    let norms = Norms::of(state);
-    let hosts = state.hosts.values().filter(|host| class.is_none_or(|class| host.class == *class));
-    hosts.map(|host| (host.id.clone(), of_host(state, &norms, host, now))).filter(|(_, ails)| !ails.is_empty()).collect()
+    let norms = Norms::of(state, class);
+    hosts(state, class).map(|host| (host.id.clone(), of_host(state, &norms, host, now))).filter(|(_, ails)| !ails.is_empty()).collect()
+}
+
+fn hosts<'s>(state: &'s State, class: Option<&ClassName>) -> impl Iterator<Item = &'s Host> {
+    state.hosts.values().filter(move |host| class.is_none_or(|class| host.class == *class))
 }
 
 fn wrong_environment(norms: &Norms, host: &Host) -> Option<Ails> {

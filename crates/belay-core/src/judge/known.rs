@@ -1,5 +1,9 @@
 //! What checks ask of the past of a row at every look: kept with the row, so that a look costs what has come since.
 
+use std::cell::Cell;
+
+use belay_stats::failures::FailureTest;
+
 use super::sight::Total;
 
 /// Runs of steps for which something holds.
@@ -57,9 +61,28 @@ pub(super) struct Known {
     /// Runs of exact repeats, and of those that are not at zero.
     repeats: [Runs; 2],
     followed: usize,
+    /// What failures are tested against, where that was asked.
+    failures: Cell<Option<Fitted>>,
+}
+
+/// A test of failures, and for a past and a trial of how many steps; none where the past is too short.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Fitted {
+    of: (usize, usize),
+    test: Option<FailureTest>,
 }
 
 impl Known {
+    /// The test of failures for a past and a trial of so many steps: fitted once, as the past does not change.
+    pub(super) fn failures(&self, past: usize, due: usize, fit: impl FnOnce() -> Option<FailureTest>) -> Option<FailureTest> {
+        if let Some(known) = self.failures.get().filter(|known| known.of == (past, due)) {
+            return known.test;
+        }
+        let test = fit();
+        self.failures.set(Some(Fitted { of: (past, due), test }));
+        test
+    }
+
     /// Follows the values up to the row's own change. The first change of all is at `first`.
     pub(super) fn follow(&mut self, values: &[Option<f64>], onset: usize, first: usize) {
         for step in self.followed..onset {

@@ -14,8 +14,7 @@ use belay_core::model::ids::Digest;
 use belay_core::model::report::{Decoded, RunKind, Unreadable};
 use belay_core::model::time::{Span, Timestamp};
 
-use super::intake::gzip;
-use crate::ledger::{Offer, RawCopy, Text};
+use crate::ledger::{Offer, RawCopy, Text, gzip};
 
 /// Digests of texts that are remembered as kept.
 const REMEMBERED: usize = 200_000;

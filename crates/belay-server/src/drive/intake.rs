@@ -2,7 +2,6 @@
 //! that breaks off in between loses nothing: the sweep finds its bytes in the inbox.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,15 +13,13 @@ use belay_core::model::ids::{Digest, InboxId};
 use belay_core::model::principal::Principal;
 use belay_core::model::report::{Decoded, RunKind, Unreadable};
 use belay_core::model::time::Timestamp;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::feed::{self, Kept, Meant};
 use super::{Drive, DriveError, Keep};
 use crate::http::body::Held;
-use crate::ledger::{Deposit, Left, RawCopy, Readers};
+use crate::ledger::{Deposit, Left, RawCopy, Readers, gzip};
 
 /// A row that was left is begun to be read so often, then it is put aside unread: it may be what
 /// brings the server down.
@@ -409,13 +406,6 @@ fn read(tool: &dyn Tool, body: &[u8]) -> Read {
     let raw =
         if keep { gzip(body).map(|gzip| RawCopy { digest, tool: tool.name().to_owned(), size: body.len() as u64, gzip }) } else { None };
     Read { result, digest, raw }
-}
-
-/// Writing to memory does not fail; were it to, the report would be decided without a copy.
-pub(super) fn gzip(bytes: &[u8]) -> Option<Bytes> {
-    let mut out = GzEncoder::new(Vec::new(), Compression::fast());
-    out.write_all(bytes).ok()?;
-    out.finish().ok().map(Bytes::from)
 }
 
 /// Reads one report outside a server.

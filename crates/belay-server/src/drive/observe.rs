@@ -18,9 +18,9 @@ use belay_core::model::verdict::Look;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::intake::gzip;
 use super::{Drive, Keep, windows};
 use crate::ledger::Blob;
+use crate::ledger::gzip;
 use crate::signals::Signals;
 
 /// Looks at trials.

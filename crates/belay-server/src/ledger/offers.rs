@@ -1,17 +1,14 @@
 //! What hosts were offered, and the texts behind contents: kept for people, who want to see what would
 //! come. Nothing is decided by them, and they may be forgotten at any time.
 
-use std::io::Write;
-
+use axum::body::Bytes;
 use belay_core::model::ids::{Digest, HostId};
 use belay_core::model::item::{ItemKey, Items};
 use belay_core::model::time::Timestamp;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::error::Doing;
-use super::rows::{Reader, inflate};
+use super::rows::{Reader, gzip, inflate};
 use super::{LedgerError, int};
 
 /// Items of one offer that are kept.
@@ -42,26 +39,27 @@ pub struct Text {
     /// Bytes of the text.
     pub size: u64,
     /// The text, gzipped.
-    pub gzip: Vec<u8>,
+    pub gzip: Bytes,
 }
 
 impl Text {
     /// The text of a content, ready to be kept.
     pub fn new(digest: Digest, text: &str) -> Self {
-        Self { digest, size: text.len() as u64, gzip: zip(text.as_bytes()) }
+        Self { digest, size: text.len() as u64, gzip: gzip(text.as_bytes()).unwrap_or_default() }
     }
 }
 
 pub(super) fn keep(tx: &Transaction<'_>, offer: &Offer, texts: &[Text]) -> Result<(), LedgerError> {
     let insert = "INSERT INTO texts (digest, at, size, stored, body) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (digest) DO UPDATE SET at = excluded.at";
     for text in texts {
-        let row = params![text.digest.to_string(), offer.at.ms(), int(text.size), int(text.gzip.len() as u64), text.gzip];
+        let row = params![text.digest.to_string(), offer.at.ms(), int(text.size), int(text.gzip.len() as u64), &text.gzip[..]];
         tx.prepare_cached(insert).and_then(|mut statement| statement.execute(row)).doing("keep a text")?;
     }
     let upsert = "INSERT INTO offers (host, at, environment, version, run, items) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
         ON CONFLICT (host) DO UPDATE SET at = excluded.at, environment = excluded.environment, version = excluded.version, \
         run = excluded.run, items = excluded.items WHERE excluded.at >= offers.at";
-    let row = params![offer.host.as_str(), offer.at.ms(), offer.environment, offer.version, offer.run, zip(&written(&offer.items))];
+    let items = gzip(&written(&offer.items)).unwrap_or_default();
+    let row = params![offer.host.as_str(), offer.at.ms(), offer.environment, offer.version, offer.run, &items[..]];
     tx.prepare_cached(upsert).and_then(|mut statement| statement.execute(row)).map(drop).doing("keep an offer")
 }
 
@@ -78,12 +76,6 @@ fn read(json: &[u8]) -> Items {
     let list: Vec<[String; 4]> = serde_json::from_slice(json).unwrap_or_default();
     let item = |[kind, title, parameter, digest]: [String; 4]| Some((ItemKey::new(&kind, &title, &parameter), Digest::parse(&digest)?));
     list.into_iter().filter_map(item).collect()
-}
-
-/// Writing to memory does not fail.
-fn zip(bytes: &[u8]) -> Vec<u8> {
-    let mut out = GzEncoder::new(Vec::new(), Compression::fast());
-    out.write_all(bytes).and_then(|()| out.finish()).unwrap_or_default()
 }
 
 impl Reader {

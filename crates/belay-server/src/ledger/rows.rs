@@ -1,13 +1,16 @@
 //! What views ask the ledger. Lists are paged by key, newest first, in an order that never changes.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
+use axum::body::Bytes;
 use belay_api::journal;
 use belay_core::model::change::Change;
 use belay_core::model::ids::{ChangeId, ClassName, Digest, HostId, InboxId, RunId};
 use belay_core::model::run::Run;
 use belay_core::model::time::Timestamp;
 use belay_core::state::Fact;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 
 use super::error::Doing;
@@ -341,6 +344,13 @@ fn quarantined(row: &Row<'_>) -> rusqlite::Result<QuarantineRecord> {
         head: row.get(6)?,
         size: row.get::<_, i64>(7)?.unsigned_abs(),
     })
+}
+
+/// What is kept is kept packed. Writing to memory does not fail; were it to, nothing would be kept of it.
+pub fn gzip(bytes: &[u8]) -> Option<Bytes> {
+    let mut out = GzEncoder::new(Vec::new(), Compression::fast());
+    out.write_all(bytes).ok()?;
+    out.finish().ok().map(Bytes::from)
 }
 
 pub(super) fn inflate(gzip: &[u8]) -> Result<Vec<u8>, LedgerError> {

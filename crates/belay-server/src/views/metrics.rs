@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
 use belay_core::decide::health::{Ailment, counted, of_fleet};
+use belay_core::model::ids::ClassName;
 use belay_core::model::time::Timestamp;
-use belay_core::model::verdict::{Outcome, Standing};
 use belay_core::state::State;
 use belay_signals::Stats;
 
@@ -40,6 +40,8 @@ pub fn render(state: &State, outside: &Outside, now: Timestamp) -> String {
     let expired = holds.filter(|hold| hold.until <= now).count();
     gauge(&mut text, "belay_holds_expired", "Holds that stand past their end, waiting for their owner").line(&[], expired);
     let dead = state.effects.values().filter(|effect| effect.dead).count();
+    let silent = state.feeds.values().filter(|feed| feed.silent.is_some()).count();
+    gauge(&mut text, "belay_feeds_silent", "Feeds by which nothing comes although it should").line(&[], silent);
     gauge(&mut text, "belay_dead_letters", "Messages and other effects that were given up").line(&[], dead);
     gauge(&mut text, "belay_inbox_rows", "Reports that are kept and not read yet").line(&[], outside.counts.inbox_rows);
     gauge(&mut text, "belay_inbox_bytes", "Bytes of reports that are kept and not read yet").line(&[], outside.counts.inbox_bytes);
@@ -56,20 +58,20 @@ pub fn render(state: &State, outside: &Outside, now: Timestamp) -> String {
 }
 
 fn hosts(text: &mut String, state: &State, now: Timestamp) {
-    let mut of: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut of: BTreeMap<&ClassName, u64> = BTreeMap::new();
     for host in state.hosts.values() {
-        *of.entry(host.class.as_str()).or_default() += 1;
+        *of.entry(&host.class).or_default() += 1;
     }
     let mut family = gauge(text, "belay_hosts", "Hosts, by class");
-    of.iter().for_each(|(class, hosts)| family.line(&[("class", class)], hosts));
+    of.iter().for_each(|(class, hosts)| family.line(&[("class", class.as_str())], hosts));
     let found = of_fleet(state, None, now);
     let counts = counted(state, &found);
     let mut family = gauge(text, "belay_run_health_hosts", "Hosts that configuration management is not well on, by class and ailment");
     for class in of.keys() {
         // Each ailment has its line, also at zero: an alert on a number that is not there is silent.
         for ailment in Ailment::ALL {
-            let count = counts.iter().find(|((of, what), _)| of.as_str() == *class && *what == ailment).map_or(0, |(_, hosts)| *hosts);
-            family.line(&[("class", class), ("ailment", ailment.code())], count);
+            let count = counts.get(&((*class).clone(), ailment)).copied().unwrap_or_default();
+            family.line(&[("class", class.as_str()), ("ailment", ailment.code())], count);
         }
     }
     let mut oldest: BTreeMap<&str, Timestamp> = BTreeMap::new();
@@ -85,7 +87,7 @@ fn hosts(text: &mut String, state: &State, now: Timestamp) {
 fn changes(text: &mut String, state: &State) {
     let mut standing: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for change in state.changes.values() {
-        *standing.entry((change.class.as_str(), word(change.standing))).or_default() += 1;
+        *standing.entry((change.class.as_str(), change.standing.word())).or_default() += 1;
     }
     let mut family = gauge(text, "belay_changes", "Changes in memory, by class and where they stand");
     standing.iter().for_each(|((class, word), count)| family.line(&[("class", class), ("standing", word)], count));
@@ -93,16 +95,6 @@ fn changes(text: &mut String, state: &State) {
         gauge(text, "belay_selfcheck_rejected_ratio", "Part of the trials in which nothing changed that the last self-check rejected");
     for check in state.selfchecks.values().filter(|check| check.judged > 0) {
         family.line(&[("class", check.class.as_str())], f64::from(check.rejected) / f64::from(check.judged));
-    }
-}
-
-const fn word(standing: Standing) -> &'static str {
-    match standing {
-        Standing::OnTrial => "on-trial",
-        Standing::Suspect => "suspect",
-        Standing::Final(Outcome::Accepted) => "accepted",
-        Standing::Final(Outcome::Rejected) => "rejected",
-        Standing::Final(Outcome::Inconclusive(_)) => "inconclusive",
     }
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 
 use super::fleet::REL;
 use super::{LIMIT, Stage};
+use crate::night::hold;
 use crate::night::tale::wait_for;
 
 const REASON: &str = "release 142 needs its own files";
@@ -63,18 +64,10 @@ fn broken(stage: &Stage<'_>, hold: &str) -> anyhow::Result<f64> {
     Ok((seen_s * 1000.0).round() / 1000.0)
 }
 
-/// What the server knows of a broken hold, once it says these words.
 fn told(stage: &Stage<'_>, hold: &str, words: &str) -> anyhow::Result<String> {
-    wait_for("the server to know that the hold was broken", LIMIT, || {
-        let view = stage.belay.get(&format!("/api/v1/holds/{hold}"))?;
-        let said = view["broken_on"][0].as_str().unwrap_or_default().to_owned();
-        Ok(if said.contains(words) { Ok(said) } else { Err(said) })
-    })
+    hold::told(&stage.belay, LIMIT, hold, words)
 }
 
 fn lock_is(stage: &Stage<'_>, host: &str, there: bool) -> anyhow::Result<()> {
-    wait_for("the lock", LIMIT, || {
-        let found = stage.fleet.lock(host).exists();
-        Ok(if found == there { Ok(()) } else { Err(format!("it is there on {host}: {found}")) })
-    })
+    hold::lock_is(&stage.fleet.lock(host), LIMIT, there)
 }

@@ -5,7 +5,7 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use super::{HOOKED, LIMIT, Stage};
-use crate::night::tale::wait_for;
+use crate::night::hold;
 
 /// The shortest that is of use here.
 const HELD_FOR: &str = "20s";
@@ -61,18 +61,10 @@ fn expires(stage: &Stage<'_>, host: &str) -> anyhow::Result<String> {
     Ok(kind)
 }
 
-/// What the server knows of a broken hold, once it says these words.
 fn told(stage: &Stage<'_>, hold: &str, words: &str) -> anyhow::Result<String> {
-    wait_for("the server to know that the hold was broken", LIMIT, || {
-        let view = stage.belay.get(&format!("/api/v1/holds/{hold}"))?;
-        let said = view["broken_on"][0].as_str().unwrap_or_default().to_owned();
-        Ok(if said.contains(words) { Ok(said) } else { Err(said) })
-    })
+    hold::told(&stage.belay, LIMIT, hold, words)
 }
 
 fn lock_is(stage: &Stage<'_>, host: &str, there: bool) -> anyhow::Result<()> {
-    wait_for("the lock", LIMIT, || {
-        let found = stage.hosts.lock(host).exists();
-        Ok(if found == there { Ok(()) } else { Err(format!("it is there on {host}: {found}")) })
-    })
+    hold::lock_is(&stage.hosts.lock(host), LIMIT, there)
 }

@@ -80,8 +80,8 @@ pub(super) fn check(trial: &Trial, sight: &Sight<'_>, budget: f64) -> Option<Fin
 /// What a host shows, judged by its past.
 fn shown<'r>(sight: &Sight<'_>, row: &'r Row, steps: Steps, terms: &Terms) -> Option<Shown<'r>> {
     let failed = |value: &Option<f64>| value.map(|value| fails(value, sight.signal.harm));
-    let before: Vec<Option<bool>> = row.values[..steps.past].iter().map(failed).collect();
-    let test = FailureTest::fit(&before, terms.due)?;
+    let before = || row.values[..steps.past].iter().map(failed).collect::<Vec<_>>();
+    let test = row.known.failures(steps.past, terms.due, || FailureTest::fit(&before(), terms.due))?;
     let needed = terms.caution * test.threshold(terms.budget);
     let mut process = test.begin();
     let (mut ln_e, mut first) = (0.0_f64, None);

@@ -26,7 +26,7 @@ pub(in crate::http) async fn view(call: Call) -> Result<RunHealthView, Refusal> 
             let Some(known) = state.hosts.get(&host) else {
                 return Err(Refusal::not_found(format!("there is no host {host}; it appears with its first report or its first facts")));
             };
-            let ails = of_host(state, &Norms::of(state), known, now);
+            let ails = of_host(state, &Norms::of(state, Some(&known.class)), known, now);
             let found: BTreeMap<HostId, _> = Some((host, ails)).into_iter().filter(|(_, ails)| !ails.is_empty()).collect();
             return Ok(RunHealthView::of(state, 1, &found, now));
         }
