@@ -106,6 +106,16 @@ class ProcessorTest < Minitest::Test
     assert_empty spool.waiting
   end
 
+  def test_behind_all_others_is_also_behind_those_of_the_same_millisecond
+    spool.define_singleton_method(:now_ms) { 1_764_378_000_123 }
+    spool.put('a', '{}')
+    spool.put('b', '{}')
+    file, = spool.claim
+    assert_match(/-a\.json\z/, file)
+    spool.back(file, behind: true)
+    assert_equal(%w[b a], spool.waiting.map { |name| name[/-(.*)\.json/, 1] })
+  end
+
   def test_a_503_says_when_to_come_again_and_no_longer_than_we_wait_anyway
     @server.answers.push([503, "Retry-After: 5\r\n"], [503, "Retry-After: 5000\r\n"])
     keep(Reports.one)

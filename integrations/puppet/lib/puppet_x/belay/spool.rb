@@ -77,7 +77,7 @@ module PuppetX
 
       # It was not, and waits again: in its place, or behind all others.
       def back(file, behind: false)
-        name = behind ? file.sub(/\A\d+/, format('%013d', now_ms)) : file
+        name = behind ? file.sub(/\A\d+/, format('%013d', behind_all)) : file
         File.rename(claimed(file), File.join(@folder, name))
         name
       end
@@ -134,6 +134,11 @@ module PuppetX
         Time.now - File.mtime(path)
       rescue Errno::ENOENT
         0
+      end
+
+      # Later than whatever waits: others may have come in this millisecond, or by a clock that was ahead.
+      def behind_all
+        [now_ms, waiting.last.to_i + 1].max
       end
 
       def now_ms
