@@ -31,6 +31,8 @@ pub struct Call {
     pub method: Method,
     /// Who asks.
     pub who: Who,
+    /// The path.
+    pub path: String,
     /// Parts of the path.
     pub params: BTreeMap<String, String>,
     /// Parameters of the query; the last of several of one name, except where all are asked for.
@@ -40,8 +42,11 @@ pub struct Call {
     /// Headers.
     pub headers: HeaderMap,
     /// The body, not yet read.
-    pub body: Body,
+    pub body: Unread,
 }
+
+/// A body that nobody has read yet. It is not shared; the lock only lets what holds it be looked at from several threads.
+pub type Unread = std::sync::Mutex<Body>;
 
 /// A parameter of the query.
 #[derive(Clone, Copy, Debug)]
@@ -192,6 +197,30 @@ impl Entry {
         self.route(takes, gives, Arc::new(move |call| boxed(handler(call, own.clone()))))
     }
 
+    /// A page for people.
+    pub fn page<F>(self, handler: fn(Call) -> F) -> Route
+    where
+        F: Future<Output = Result<Response<Body>, Refusal>> + Send + 'static,
+    {
+        self.route(Media::None, Media::Bytes(&["text/html"]), Arc::new(move |call| boxed(handler(call))))
+    }
+
+    /// Takes a form that a page sends.
+    pub fn form<F>(self, handler: fn(Call, Vec<(String, String)>) -> F) -> Route
+    where
+        F: Future<Output = Result<Response<Body>, Refusal>> + Send + 'static,
+    {
+        let run = move |mut call: Call| {
+            boxed(async move {
+                let body = call.take_body();
+                let held = call.app.bodies.read(body, &call.headers, 64 << 10).await?;
+                let text = String::from_utf8_lossy(&held.bytes).into_owned();
+                handler(call, super::form::pairs(&text)).await
+            })
+        };
+        self.route(Media::Bytes(&["application/x-www-form-urlencoded"]), Media::Bytes(&["text/html"]), Arc::new(run))
+    }
+
     fn route(self, takes: Media, gives: Media, handler: Handler) -> Route {
         let Self { method, path, id, may, summary, query } = self;
         Route { method, path, id, summary, may, query, takes, gives, handler }
@@ -210,6 +239,11 @@ impl Call {
         }
     }
 
+    /// What forms have to send back, where whoever asks has a session.
+    pub fn csrf(&self) -> Option<String> {
+        None
+    }
+
     /// A part of the path.
     pub fn param(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)
@@ -222,7 +256,7 @@ impl Call {
 
     /// Takes the body out, to be read.
     pub fn take_body(&mut self) -> Body {
-        std::mem::take(&mut self.body)
+        std::mem::take(self.body.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
     async fn json_body<B: DeserializeOwned>(&mut self) -> Result<B, Refusal> {
@@ -283,7 +317,18 @@ async fn guard(app: Arc<App>, may: May, params: RawPathParams, request: Request<
     let answered = match may.check(&who) {
         Err(refusal) => Err(refusal),
         Ok(()) => {
-            handler(Call { app: Arc::clone(&app), method: parts.method, who, params, query, raw_query, headers: parts.headers, body }).await
+            handler(Call {
+                app: Arc::clone(&app),
+                method: parts.method,
+                who,
+                path: path.clone(),
+                params,
+                query,
+                raw_query,
+                headers: parts.headers,
+                body: body.into(),
+            })
+            .await
         }
     };
     let mut response = answered.unwrap_or_else(|refusal| {
