@@ -7,11 +7,13 @@ pub(super) mod changes;
 pub(super) mod facade;
 pub(super) mod health;
 pub(super) mod hosts;
+pub(super) mod login;
 pub(super) mod people;
 pub(super) mod reports;
 pub(super) mod run_health;
 pub(super) mod runs;
 pub(super) mod samples;
+pub(super) mod users;
 
 use axum::http::{StatusCode, header};
 use belay_api::http::{FieldError, Page};
