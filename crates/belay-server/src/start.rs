@@ -22,6 +22,7 @@ use crate::drive::outbox::Outbox;
 use crate::drive::selfcheck::SelfChecker;
 use crate::drive::{self, Drive, Fatal, Keep, housekeeping};
 use crate::http::body::Bodies;
+use crate::http::passwords::Passwords;
 use crate::http::serve::{Connections, Listener, serve};
 use crate::http::{self, App, RequestIds};
 use crate::ledger::{Ledger, Readers};
@@ -94,6 +95,8 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         configuration: Arc::new(configuration),
         bodies: Bodies::new(bounds.bodies),
         polls: Default::default(),
+        passwords: Passwords::new(bounds.passwords),
+        logins: Default::default(),
         requests: RequestIds::new(started),
         state_dir,
         started,
@@ -160,12 +163,12 @@ async fn prepare(drive: &Drive, config: belay_api::config::Config) -> Result<Vec
     if !drive.read(|state| state.tokens.is_empty()) {
         return Ok(Vec::new());
     }
-    let admin = Principal::Person { name: "admin".to_owned(), role: Role::Admin };
+    let admin = Principal::person("admin", Role::Admin);
     let mut first = Vec::new();
     for (name, principal) in [("admin", admin.clone()), ("relay", Principal::Relay(Pattern::new("*")))] {
         let secret = secret::fresh()?;
         let token = Token { hash: Digest::of(secret.as_bytes()), name: name.to_owned(), principal, issued: drive.now() };
-        let input = Input::IssueToken { principal: Principal::Person { name: "start".to_owned(), role: Role::Admin }, token };
+        let input = Input::IssueToken { principal: Principal::person("start", Role::Admin), token };
         match drive.decide(input, Keep::default()).await? {
             Answer::Done => first.push(FirstSecret { name: name.to_owned(), secret }),
             other => return Err(StartError::NoCredentials(other)),

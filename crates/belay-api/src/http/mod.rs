@@ -19,6 +19,7 @@ mod run_health;
 mod selfcheck;
 mod status;
 mod token;
+mod user;
 
 pub use answer::{FieldError, Page, Problem, WhyView};
 pub use audit::{EffectRow, NoteRow, QuarantineRow};
@@ -35,6 +36,7 @@ pub use run_health::{AilingHost, AilmentCount, AilmentView, RunHealthView};
 pub use selfcheck::{ClassCheckView, SelfCheckAsked, SelfCheckBody, SelfCheckView, SignalCheckView};
 pub use status::{ClassCount, PolicyCount, ReleaseCount, SourceView, StatusView, StoreView};
 pub use token::{PrincipalView, TokenBody, TokenIssued, TokenRow};
+pub use user::{MeView, PasswordBody, SessionRow, UserBody, UserPatch, UserRow};
 
 use belay_core::model::report::Version;
 

@@ -10,7 +10,6 @@ use crate::model::feed::{Feed, FeedId};
 use crate::model::host::{Carried, Host, ITEMS_MAX, LastRun, RECENT_MAX, Seen, Trouble};
 use crate::model::ids::{ChangeId, ClassName, HostId};
 use crate::model::item::ItemKey;
-use crate::model::principal::Token;
 use crate::model::run::Run;
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Outcome, Standing, Verdict};
@@ -68,8 +67,13 @@ impl State {
                 self.apply_to_change(at, fact)
             }
             Fact::EffectAsked { .. } | Fact::EffectTried { .. } | Fact::EffectDone { .. } => self.apply_to_effect(at, fact),
-            Fact::TokenIssued { token, .. } => self.issue(token),
-            Fact::TokenRevoked { name, .. } => self.tokens.retain(|known| known.name != *name),
+            Fact::TokenIssued { .. }
+            | Fact::TokenRevoked { .. }
+            | Fact::UserSet { .. }
+            | Fact::UserRemoved { .. }
+            | Fact::SessionOpened { .. }
+            | Fact::SessionSeen { .. }
+            | Fact::SessionEnded { .. } => self.apply_to_people(at, fact),
             Fact::InboxDone { .. } | Fact::Noted(_) => {}
             Fact::CountersRestored { counters, now } => {
                 self.counters = *counters;
@@ -140,11 +144,6 @@ impl State {
                 self.alerted.remove(&Subject::Feed(id.clone()));
             }
         }
-    }
-
-    fn issue(&mut self, token: &Token) {
-        self.tokens.retain(|known| known.name != token.name);
-        self.tokens.push(token.clone());
     }
 
     fn apply_run(&mut self, run: &Run) {
@@ -308,6 +307,11 @@ fn steers(fact: &Fact) -> bool {
         | Fact::EffectDone { .. }
         | Fact::TokenIssued { .. }
         | Fact::TokenRevoked { .. }
+        | Fact::UserSet { .. }
+        | Fact::UserRemoved { .. }
+        | Fact::SessionOpened { .. }
+        | Fact::SessionSeen { .. }
+        | Fact::SessionEnded { .. }
         | Fact::HostTold { .. }
         | Fact::LineTold { .. }
         | Fact::WouldHaveRefused { .. }

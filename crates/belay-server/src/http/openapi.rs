@@ -12,7 +12,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, Response, ResponseBuilder, Schema};
 
 use super::auth::May;
-use super::route::{Media, Route, Shape, shape};
+use super::route::{Kind, Media, Route, Shape, shape};
 
 /// The document of a table.
 pub fn document(routes: &[Route]) -> OpenApi {
@@ -20,7 +20,7 @@ pub fn document(routes: &[Route]) -> OpenApi {
     let problem = shape::<Problem>();
     collect(problem, &mut schemas);
     let mut paths = PathsBuilder::new().build();
-    for route in routes {
+    for route in routes.iter().filter(|route| route.kind == Kind::Api) {
         for media in [route.takes, route.gives] {
             if let Media::Json(shape) = media {
                 collect(shape, &mut schemas);

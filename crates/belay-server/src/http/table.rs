@@ -4,7 +4,7 @@ use axum::http::Method;
 use belay_adapters::{sources, tools};
 
 use super::auth::May;
-use super::handlers::{PAGED, audit, catch, changes, facade, health, hosts, people, reports, run_health, runs, samples};
+use super::handlers::{PAGED, audit, catch, changes, facade, health, hosts, login, people, reports, run_health, runs, samples, users};
 use super::route::{Entry, Media, Param, Route, at};
 
 /// All routes.
@@ -12,6 +12,7 @@ pub(super) fn routes() -> Vec<Route> {
     let mut routes = doors();
     routes.extend(own());
     routes.extend(crate::web::routes());
+    routes.extend(entering());
     for (number, root) in sources::facade_roots().iter().enumerate() {
         routes.extend(facade(root, number));
     }
@@ -74,6 +75,37 @@ fn own() -> Vec<Route> {
         ),
     ]);
     routes
+}
+
+/// How people come in and go, and who they are.
+fn entering() -> Vec<Route> {
+    let admin = |method, path: &str, id: &str, summary: &str| at(method, path, id, May::Admin, summary);
+    vec![
+        at(Method::GET, "/api/v1/me", "me", May::Viewer, "Who one is oneself.").gives(users::me),
+        admin(Method::GET, "/api/v1/users", "users", "Accounts of people, by name.").query(&users::LIST).lists(users::list),
+        admin(Method::POST, "/api/v1/users", "add_user", "Makes an account.").takes(users::add),
+        admin(Method::PATCH, "/api/v1/users/{name}", "alter_user", "Alters an account; its sessions end.").takes(users::alter),
+        admin(Method::DELETE, "/api/v1/users/{name}", "remove_user", "Removes an account; its sessions end.").raw(
+            Media::None,
+            Media::None,
+            (),
+            users::remove,
+        ),
+        at(Method::POST, "/api/v1/users/{name}/password", "set_password", May::Viewer, "Sets a password: one's own, or any as an admin.")
+            .takes(users::password),
+        admin(Method::GET, "/api/v1/sessions", "sessions", "Sessions of people, the last used first.")
+            .query(&users::LIST)
+            .lists(users::sessions),
+        admin(Method::DELETE, "/api/v1/sessions/{id}", "revoke_session", "Ends a session.").raw(
+            Media::None,
+            Media::None,
+            (),
+            users::revoke,
+        ),
+        at(Method::GET, "/login", "login_page", May::Anyone, "The page on which people log in.").query(&login::LOGIN).page(login::page),
+        at(Method::POST, "/login", "login", May::Anyone, "Begins a session.").form(login::enter),
+        at(Method::POST, "/logout", "logout", May::Viewer, "Ends the session.").form(login::leave),
+    ]
 }
 
 /// The catch: what people ask of it, and what hosts do.

@@ -13,12 +13,13 @@ use belay_core::model::change::Change;
 use belay_core::model::ids::{ChangeId, HostId};
 use belay_core::state::State;
 
-use super::shell::{Shell, go_to, page_with};
+use super::shell::{Shell, page_with};
 use super::words;
 use crate::drive::Keep;
 use crate::http::handlers::changes::found;
 use crate::http::handlers::runs::change_id;
 use crate::http::handlers::settled;
+use crate::http::html::see_other;
 use crate::http::refusal::Refusal;
 use crate::http::route::Call;
 
@@ -169,7 +170,7 @@ pub async fn do_hold(call: Call, filled: Filled, whom: Whom) -> Result<Response<
         (hosts.iter().map(ToString::to_string).collect(), Vec::new())
     };
     match place(&call, &filled, names, classes).await? {
-        Ok(path) => go_to(&path),
+        Ok(path) => Ok(see_other(&path)),
         Err(error) => hold_form(&call, whom, &filled, Some(error)).await,
     }
 }
@@ -212,7 +213,7 @@ pub async fn do_new_hold(call: Call, filled: Filled) -> Result<Response<Body>, R
     };
     let (hosts, classes) = (parts("hosts"), parts("classes"));
     match place(&call, &filled, hosts, classes).await? {
-        Ok(path) => go_to(&path),
+        Ok(path) => Ok(see_other(&path)),
         Err(error) => new_hold_form(&call, &filled, Some(error)),
     }
 }
@@ -272,7 +273,7 @@ pub async fn do_revert(call: Call, filled: Filled) -> Result<Response<Body>, Ref
     let change = change_id(call.param("id"))?;
     let input = Input::Revert { principal: call.principal()?, change, reason: value(&filled, "reason", "") };
     match call.app.drive.decide(input, Keep::default()).await? {
-        Answer::Revert(id) => go_to(&format!("/reverts/{id}")),
+        Answer::Revert(id) => Ok(see_other(&format!("/reverts/{id}"))),
         Answer::Unprocessable(text) | Answer::Conflict(text) => revert_form(&call, &filled, Some(text)).await,
         other => Err(settled(other).err().unwrap_or_else(Refusal::internal)),
     }
@@ -320,13 +321,13 @@ pub async fn do_ruling(call: Call, filled: Filled, ruling: Ruling) -> Result<Res
     let seen = filled_in(&filled, "seen").map(str::to_owned);
     let input = Input::Override { principal: call.principal()?, change, ruling, seen, reason };
     match call.app.drive.decide(input, Keep::default()).await? {
-        Answer::Done => go_to(&format!("/changes/{change}")),
+        Answer::Done => Ok(see_other(&format!("/changes/{change}"))),
         Answer::Unprocessable(text) | Answer::Conflict(text) | Answer::Outdated(text) => {
             ruling_form(&call, ruling, &filled, Some(text)).await
         }
         other => {
             settled(other)?;
-            go_to(&format!("/changes/{change}"))
+            Ok(see_other(&format!("/changes/{change}")))
         }
     }
 }

@@ -9,9 +9,10 @@ use belay_core::model::ids::HoldId;
 use belay_core::model::ids::RevertId;
 
 use super::acts::{Filled, filled_in, listed, status_of, value};
-use super::shell::{Shell, go_to, page, page_with};
+use super::shell::{Shell, page, page_with};
 use crate::drive::Keep;
 use crate::http::handlers::settled;
+use crate::http::html::see_other;
 use crate::http::refusal::Refusal;
 use crate::http::route::Call;
 
@@ -89,7 +90,7 @@ async fn alter(call: Call, filled: Filled, edit: HoldEdit) -> Result<Response<Bo
     let seen = filled_in(&filled, "seen").and_then(|text| text.parse().ok());
     let input = Input::EditHold { principal: call.principal()?, hold, seen, edit, reason: value(&filled, "reason", "") };
     match call.app.drive.decide(input, Keep::default()).await? {
-        Answer::Hold { hold, .. } => go_to(&format!("/holds/{hold}")),
+        Answer::Hold { hold, .. } => Ok(see_other(&format!("/holds/{hold}"))),
         Answer::Unprocessable(text) | Answer::Conflict(text) | Answer::Outdated(text) => shown(&call, &filled, Some(text)),
         other => Err(settled(other).err().unwrap_or_else(Refusal::internal)),
     }
@@ -121,11 +122,11 @@ pub async fn stop_revert(call: Call, filled: Filled) -> Result<Response<Body>, R
     let revert = revert_id(&call)?;
     let input = Input::StopRevert { principal: call.principal()?, revert, reason: value(&filled, "reason", "") };
     match call.app.drive.decide(input, Keep::default()).await? {
-        Answer::Done | Answer::Revert(_) => go_to(&format!("/reverts/{revert}")),
+        Answer::Done | Answer::Revert(_) => Ok(see_other(&format!("/reverts/{revert}"))),
         Answer::Unprocessable(text) | Answer::Conflict(text) => revert_shown(&call, Some(text)),
         other => {
             settled(other)?;
-            go_to(&format!("/reverts/{revert}"))
+            Ok(see_other(&format!("/reverts/{revert}")))
         }
     }
 }

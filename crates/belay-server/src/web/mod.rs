@@ -2,7 +2,7 @@
 //! there is keeps it fresh. Every value is escaped by [`inert::Visible`], and no page loads anything from elsewhere.
 
 mod acts;
-mod assets;
+pub(crate) mod assets;
 mod change;
 mod changes;
 mod csv;
@@ -10,7 +10,7 @@ mod evidence;
 mod holds;
 mod home;
 mod hosts;
-mod inert;
+pub(crate) mod inert;
 mod matrix;
 mod plot;
 mod rollout;

@@ -7,9 +7,11 @@ use belay_api::http::{DoctorCheck, QuarantineRow, TokenRow};
 use belay_core::model::policy::{ClassPolicy, ReleaseSource, WaveSize};
 
 use super::acts::{Filled, filled_in};
-use super::shell::{Shell, go_to, local, page};
+use super::shell::{Shell, page};
 use crate::http::handlers::audit::quarantined;
 use crate::http::handlers::health::examined;
+use crate::http::handlers::login::local;
+use crate::http::html::see_other;
 use crate::http::refusal::Refusal;
 use crate::http::route::Call;
 
@@ -121,7 +123,7 @@ pub async fn people(call: Call) -> Result<Response<Body>, Refusal> {
 
 /// Chooses a theme. It is kept in the browser, and says nothing about anybody.
 pub async fn theme(call: Call, filled: Filled) -> Result<Response<Body>, Refusal> {
-    let mut response = go_to(local(filled_in(&filled, "back")))?;
+    let mut response = see_other(local(filled_in(&filled, "back")));
     let cookie = match filled_in(&filled, "theme") {
         Some("dark") => "belay-theme=dark; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly",
         Some("light") => "belay-theme=light; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly",

@@ -15,6 +15,7 @@ mod restart;
 mod run_health;
 mod samples;
 mod selfcheck;
+mod sessions;
 mod story;
 mod tls;
 mod tls_file;

@@ -104,8 +104,13 @@ pub(crate) async fn start_selfcheck(call: Call, body: SelfCheckBody) -> Result<R
     if let Some(name) = unknown {
         return Err(Refusal::not_found(format!("there is no class {name} with hosts and signals")));
     }
+    let principal = call.principal()?;
     let wanted = |class: &ClassName| body.classes.is_empty() || body.classes.iter().any(|name| name == class.as_str());
-    call.app.selfcheck.ask(known.into_iter().filter(wanted), &call.principal()?.actor());
+    let wanted: Vec<ClassName> = known.into_iter().filter(wanted).collect();
+    if let Some(class) = wanted.iter().find(|class| !principal.reaches(class)) {
+        return Err(Refusal::forbidden(format!("it concerns class {class}, and you are limited to others: name yours")));
+    }
+    call.app.selfcheck.ask(wanted.into_iter(), &principal.actor());
     Ok(Reply(StatusCode::ACCEPTED, SelfCheckAsked { running: running(&call) }))
 }
 

@@ -7,11 +7,13 @@ pub(crate) mod changes;
 pub(crate) mod facade;
 pub(crate) mod health;
 pub(crate) mod hosts;
+pub(crate) mod login;
 pub(crate) mod people;
 pub(crate) mod reports;
 pub(crate) mod run_health;
 pub(crate) mod runs;
 pub(crate) mod samples;
+pub(crate) mod users;
 
 use axum::http::{StatusCode, header};
 use belay_api::http::{FieldError, Page};
