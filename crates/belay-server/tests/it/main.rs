@@ -9,6 +9,7 @@ mod identity;
 mod identity_files;
 mod ledger;
 mod night;
+mod pages;
 mod papers;
 mod reports;
 mod restart;
