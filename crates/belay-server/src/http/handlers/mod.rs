@@ -8,6 +8,7 @@ pub(super) mod facade;
 pub(super) mod health;
 pub(super) mod hosts;
 pub(super) mod login;
+pub(super) mod news;
 pub(super) mod people;
 pub(super) mod reports;
 pub(super) mod run_health;
