@@ -7,7 +7,7 @@ pub mod intake;
 pub mod observe;
 pub mod outbox;
 pub mod selfcheck;
-mod windows;
+pub(crate) mod windows;
 mod writer;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,5 +1,6 @@
-//! The least there is of HTML: the login, and refusals for people. Every text is escaped.
+//! Pages for whoever is not known, or was refused: the login, and why. Every text is escaped by the templates.
 
+use askama::Template;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
@@ -8,29 +9,30 @@ use super::refusal::Refusal;
 /// What a page may do in a browser where it does not say so itself: nothing but send its forms back.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// A text as it may stand anywhere in a page, in attributes as well.
-pub fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
+#[derive(Template)]
+#[template(path = "login.html")]
+struct Login<'a> {
+    title: &'static str,
+    hash: &'static str,
+    next: &'a str,
+    wrong: Option<&'a str>,
 }
 
-/// A page with this title and what it holds, both HTML already.
-pub fn page(status: StatusCode, title: &str, body: &str) -> Response<Body> {
-    let text = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>{title} - Belay</title></head><body><main><h1>{title}</h1>{body}</main></body></html>\n"
-    );
-    let mut response = Response::new(Body::from(text));
+#[derive(Template)]
+#[template(path = "refused.html")]
+struct Refused<'a> {
+    title: &'a str,
+    hash: &'static str,
+    detail: &'a str,
+}
+
+/// A page without anything around it. Where it cannot be made, which would be a mistake in Belay, the status still says what it was.
+fn bare(status: StatusCode, template: &impl Template) -> Response<Body> {
+    let html = template.render().unwrap_or_else(|error| {
+        tracing::error!(%error, "a page could not be made");
+        String::new()
+    });
+    let mut response = Response::new(Body::from(html));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     response
@@ -58,8 +60,7 @@ pub fn see_other(place: &str) -> Response<Body> {
 /// A refusal, for people.
 pub fn refused(refusal: &Refusal) -> Response<Body> {
     let title = refusal.status.canonical_reason().unwrap_or("Error");
-    let mut response =
-        page(refusal.status, title, &format!("<p>{}</p><p><a href=\"/\">Back to the beginning</a></p>", escaped(&refusal.detail)));
+    let mut response = bare(refusal.status, &Refused { title, hash: hash(), detail: &refusal.detail });
     if let Some(seconds) = refusal.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -68,28 +69,16 @@ pub fn refused(refusal: &Refusal) -> Response<Body> {
 
 /// The login: where to go afterwards, and what was wrong, where something was.
 pub fn login(status: StatusCode, next: &str, wrong: Option<&str>) -> Response<Body> {
-    let wrong = wrong.map(|wrong| format!("<p role=\"alert\">{}</p>", escaped(wrong))).unwrap_or_default();
-    let next = escaped(next);
-    let body = format!(
-        "{wrong}<form method=\"post\" action=\"/login\"><input type=\"hidden\" name=\"next\" value=\"{next}\">\
-         <p><label>Name <input name=\"name\" autocomplete=\"username\" autofocus></label></p>\
-         <p><label>Password <input name=\"password\" type=\"password\" autocomplete=\"current-password\"></label></p>\
-         <p><button>Log in</button></p></form>\
-         <form method=\"post\" action=\"/login\"><input type=\"hidden\" name=\"next\" value=\"{next}\">\
-         <p><label>Or a credential <input name=\"token\" type=\"password\" autocomplete=\"off\"></label></p>\
-         <p><button>Log in with it</button></p></form>"
-    );
-    page(status, "Log in", &body)
+    bare(status, &Login { title: "Sign in", hash: hash(), next, wrong })
+}
+
+fn hash() -> &'static str {
+    crate::web::assets::HASH.as_str()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_that_is_escaped_can_leave_its_place() {
-        assert_eq!(escaped("<img src='x' onerror=\"a&b\">"), "&lt;img src=&#39;x&#39; onerror=&quot;a&amp;b&quot;&gt;");
-    }
 
     #[test]
     fn a_place_that_would_break_out_of_the_header_leads_to_the_beginning() {

@@ -52,10 +52,10 @@ pub struct Call {
     pub session: Option<SessionInfo>,
     /// By what it was let in.
     pub credential: Credential,
-    /// The path as it was sent.
-    pub path: String,
     /// From where, where the network says so.
     pub from: Option<IpAddr>,
+    /// The path.
+    pub path: String,
     /// Parts of the path.
     pub params: BTreeMap<String, String>,
     /// Parameters of the query; the last of several of one name, except where all are asked for.
@@ -65,8 +65,11 @@ pub struct Call {
     /// Headers.
     pub headers: HeaderMap,
     /// The body, not yet read.
-    pub body: Body,
+    pub body: Unread,
 }
+
+/// A body that nobody has read yet. It is not shared; the lock only lets what holds it be looked at from several threads.
+pub type Unread = std::sync::Mutex<Body>;
 
 /// A parameter of the query.
 #[derive(Clone, Copy, Debug)]
@@ -303,6 +306,11 @@ impl Call {
         }
     }
 
+    /// What forms have to send back, where whoever asks has a session.
+    pub fn csrf(&self) -> Option<String> {
+        self.session.as_ref().map(|session| session.csrf.clone())
+    }
+
     /// A part of the path.
     pub fn param(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)
@@ -315,7 +323,7 @@ impl Call {
 
     /// Takes the body out, to be read.
     pub fn take_body(&mut self) -> Body {
-        std::mem::take(&mut self.body)
+        std::mem::take(self.body.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
     async fn form_body(&mut self) -> Result<Vec<(String, String)>, Refusal> {
@@ -422,8 +430,8 @@ async fn guard(app: Arc<App>, rules: Rules, params: RawPathParams, request: http
     let query = super::form::pairs(&raw_query);
     let Asked { who, by, session, credential } = asked;
     let (method, headers) = (parts.method, parts.headers);
-    let call =
-        Call { app: Arc::clone(&app), method, who, session, credential, path: path.clone(), from, params, query, raw_query, headers, body };
+    let (path_of, body) = (path.clone(), body.into());
+    let call = Call { app: Arc::clone(&app), method, who, session, credential, from, path: path_of, params, query, raw_query, headers, body };
     let answered = match rules.check(&call, by, from_page) {
         Err(refusal) => {
             let login = Some(login_instead(rules.kind, &call, &path)).filter(|_| refusal.status == StatusCode::UNAUTHORIZED);

@@ -13,6 +13,7 @@ use super::route::{Entry, Media, Param, Route, at};
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = doors();
     routes.extend(own());
+    routes.extend(crate::web::routes());
     routes.extend(entering());
     for (number, root) in sources::facade_roots().iter().enumerate() {
         routes.extend(facade(root, number));

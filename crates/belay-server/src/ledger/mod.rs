@@ -39,7 +39,7 @@ pub use offers::{Offer, Text};
 pub use once::{Claim, Kept, Request};
 pub use prune::{Pruned, Retention};
 pub use reader::{Busy, Readers, open as open_reader};
-pub use rows::{Audit, ChangeFilter, NoteRecord, PageOf, QuarantineRecord, RawRecord, Reader, RunFilter, gzip};
+pub use rows::{Audit, ChangeFilter, EffectRecord, NoteRecord, PageOf, QuarantineRecord, RawRecord, Reader, RunFilter, gzip};
 pub use snapshot::pack;
 
 use error::Doing;

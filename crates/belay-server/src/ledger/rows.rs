@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use axum::body::Bytes;
 use belay_api::journal;
 use belay_core::model::change::Change;
-use belay_core::model::ids::{ChangeId, ClassName, Digest, HostId, InboxId, RunId};
+use belay_core::model::ids::{ChangeId, ClassName, Digest, EffectId, HostId, InboxId, RunId};
 use belay_core::model::run::Run;
 use belay_core::model::time::Timestamp;
 use belay_core::state::Fact;
@@ -47,6 +47,8 @@ pub struct ChangeFilter {
     pub class: Option<ClassName>,
     /// Standing so: `on trial`, `suspect`, `accepted`, `rejected` or `inconclusive`.
     pub standing: Option<String>,
+    /// Opened since then.
+    pub since: Option<Timestamp>,
 }
 
 /// Which lines of the audit.
@@ -73,6 +75,36 @@ pub struct NoteRecord {
     pub host: Option<String>,
     /// In plain words.
     pub text: String,
+}
+
+/// A message of the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectRecord {
+    /// Its number, for example `e-3`.
+    pub id: String,
+    /// What it tells of.
+    pub about: String,
+    /// Where to.
+    pub receiver: String,
+    /// When it was asked for.
+    pub asked: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What the last attempt said.
+    pub last_error: Option<String>,
+    /// `waiting`, `done`, `discarded` or `dead`.
+    pub state: String,
+}
+
+impl EffectRecord {
+    /// Where it stands, in a word.
+    pub fn word(&self) -> &str {
+        match self.state.as_str() {
+            "done" => "delivered",
+            "dead" => "given up",
+            other => other,
+        }
+    }
 }
 
 /// Bytes that were put aside.
@@ -178,6 +210,7 @@ impl Reader {
         let mut conditions = Conditions::default();
         conditions.and("class", "=", filter.class.as_ref().map(ClassName::to_string));
         conditions.and("standing", "=", filter.standing.clone());
+        conditions.and("opened", ">=", filter.since.map(Timestamp::ms));
         conditions.and("id", "<", before.map(int));
         let sql = "SELECT id, form, body FROM changes";
         let rows = self.page(sql, &conditions, "id", limit, |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?)))?;
@@ -205,6 +238,18 @@ impl Reader {
         conditions.and("seq", "<", before.map(int));
         let rows = self.page("SELECT seq, at, kind, fact, actor, host, text FROM notes", &conditions, "seq", limit, note)?;
         page(rows, limit, |note| Ok((int(note.seq), note)))
+    }
+
+    /// Messages of the outbox, newest first: those on their way, those delivered, those given up.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn effects(&self, before: Option<u64>, limit: usize) -> Result<PageOf<EffectRecord>, LedgerError> {
+        let mut conditions = Conditions::default();
+        conditions.and("id", "<", before.map(int));
+        let sql = "SELECT id, about, receiver, asked, attempts, last_error, state FROM effects";
+        let rows = self.page(sql, &conditions, "id", limit, effect)?;
+        page(rows, limit, |(id, record)| Ok((id, record)))
     }
 
     /// What was put aside, newest first.
@@ -358,6 +403,20 @@ fn note(row: &Row<'_>) -> rusqlite::Result<NoteRecord> {
         host: row.get(5)?,
         text: row.get(6)?,
     })
+}
+
+fn effect(row: &Row<'_>) -> rusqlite::Result<(i64, EffectRecord)> {
+    let id: i64 = row.get(0)?;
+    let record = EffectRecord {
+        id: EffectId(id.unsigned_abs()).to_string(),
+        about: row.get(1)?,
+        receiver: row.get(2)?,
+        asked: Timestamp::from_ms(row.get(3)?),
+        attempts: row.get(4)?,
+        last_error: row.get(5)?,
+        state: row.get(6)?,
+    };
+    Ok((id, record))
 }
 
 fn quarantined(row: &Row<'_>) -> rusqlite::Result<QuarantineRecord> {

@@ -19,7 +19,7 @@ use crate::drive::Keep;
 use crate::secret;
 
 /// Parameters of the login's page.
-pub(in crate::http) const LOGIN: [Param; 1] = [Param { name: "next", about: "The page to go to afterwards." }];
+pub(crate) const LOGIN: [Param; 1] = [Param { name: "next", about: "The page to go to afterwards." }];
 /// Where people go who were on their way to nowhere.
 const HOME: &str = "/";
 /// The longest address of a page to go to.
@@ -29,12 +29,12 @@ const NAME_MAX: usize = 200;
 const WRONG: &str = "The name or the password is wrong, or the account is disabled.";
 
 /// The page on which people log in.
-pub(in crate::http) async fn page(call: Call) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn page(call: Call) -> Result<Response<Body>, Refusal> {
     Ok(html::login(StatusCode::OK, local(call.query("next")), None))
 }
 
 /// Somebody logs in: with name and password, or with a credential that stands for a person.
-pub(in crate::http) async fn enter(call: Call, form: Vec<(String, String)>) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn enter(call: Call, form: Vec<(String, String)>) -> Result<Response<Body>, Refusal> {
     let field = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
     let next = local(Some(field("next")));
     let (name, token) = (field("name").trim(), field("token").trim());
@@ -66,7 +66,7 @@ pub(in crate::http) async fn enter(call: Call, form: Vec<(String, String)>) -> R
 }
 
 /// Somebody logs out.
-pub(in crate::http) async fn leave(call: Call, _: Vec<(String, String)>) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn leave(call: Call, _: Vec<(String, String)>) -> Result<Response<Body>, Refusal> {
     let travel = call.app.travel(&call.headers);
     Door::of(&call).end_own().await?;
     let mut response = html::see_other("/login");
@@ -150,7 +150,7 @@ fn too_often(next: &str, wait: Span) -> Response<Body> {
 }
 
 /// A page of this server, or the beginning: nobody is sent to another site from here.
-fn local(next: Option<&str>) -> &str {
+pub(crate) fn local(next: Option<&str>) -> &str {
     let own = |next: &&str| {
         let begins = next.starts_with('/') && !next.starts_with("//");
         begins && next.len() <= NEXT_MAX && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')

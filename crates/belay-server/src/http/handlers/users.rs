@@ -13,18 +13,18 @@ use super::{invalid, limit, settled};
 use crate::drive::Keep;
 
 /// Parameters of the lists.
-pub(in crate::http) const LIST: [Param; 2] =
+pub(crate) const LIST: [Param; 2] =
     [super::PAGED[0], Param { name: "after", about: "The `next` of the page before: the name or id it ended with." }];
 
 /// Who one is oneself.
-pub(in crate::http) async fn me(call: Call) -> Result<MeView, Refusal> {
+pub(crate) async fn me(call: Call) -> Result<MeView, Refusal> {
     let view = MeView::from(&call.principal()?);
     let session = call.session.as_ref();
     Ok(MeView { ends: session.map(|session| session.ends.to_string()), csrf: session.map(|session| session.csrf.clone()), ..view })
 }
 
 /// Accounts, by name.
-pub(in crate::http) async fn list(call: Call) -> Result<Page<UserRow>, Refusal> {
+pub(crate) async fn list(call: Call) -> Result<Page<UserRow>, Refusal> {
     let (limit, after) = (limit(&call)?, call.query("after").unwrap_or_default());
     let rows: Vec<UserRow> = call.app.drive.read(|state| {
         let sessions = |name: &str| state.sessions.values().filter(|session| session.name() == name).count();
@@ -35,7 +35,7 @@ pub(in crate::http) async fn list(call: Call) -> Result<Page<UserRow>, Refusal> 
 }
 
 /// Sessions, the last used first.
-pub(in crate::http) async fn sessions(call: Call) -> Result<Page<SessionRow>, Refusal> {
+pub(crate) async fn sessions(call: Call) -> Result<Page<SessionRow>, Refusal> {
     let (limit, now) = (limit(&call)?, call.app.drive.now());
     let after = call.query("after").map(session_id).transpose()?;
     let rows: Vec<SessionRow> = call.app.drive.read(|state| {
@@ -56,7 +56,7 @@ fn cut<T>(mut rows: Vec<T>, limit: usize, key: impl Fn(&T) -> String) -> Page<T>
 }
 
 /// Makes an account.
-pub(in crate::http) async fn add(call: Call, body: UserBody) -> Result<Reply<UserRow>, Refusal> {
+pub(crate) async fn add(call: Call, body: UserBody) -> Result<Reply<UserRow>, Refusal> {
     body.ask(None).map_err(invalid)?;
     let hash = match body.password.clone() {
         Some(password) => Some(call.app.passwords.hash(&body.name, password).await?),
@@ -68,7 +68,7 @@ pub(in crate::http) async fn add(call: Call, body: UserBody) -> Result<Reply<Use
 }
 
 /// Alters an account.
-pub(in crate::http) async fn alter(call: Call, body: UserPatch) -> Result<Reply<UserRow>, Refusal> {
+pub(crate) async fn alter(call: Call, body: UserPatch) -> Result<Reply<UserRow>, Refusal> {
     let (name, edit) = (call.param("name").to_owned(), body.edit().map_err(invalid)?);
     let reason = body.reason.unwrap_or_default();
     settled(
@@ -86,14 +86,14 @@ fn row(call: &Call, name: &str) -> Result<UserRow, Refusal> {
 }
 
 /// Removes an account.
-pub(in crate::http) async fn remove(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn remove(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
     let input = Input::RemoveUser { principal: call.principal()?, name: call.param("name").to_owned(), reason: String::new() };
     settled(call.app.drive.decide(input, Keep::default()).await?)?;
     Ok(done())
 }
 
 /// Sets a password. Who is no admin has to know the present one; guessing it is counted as a login.
-pub(in crate::http) async fn password(call: Call, body: PasswordBody) -> Result<Reply<UserRow>, Refusal> {
+pub(crate) async fn password(call: Call, body: PasswordBody) -> Result<Reply<UserRow>, Refusal> {
     let (name, principal) = (call.param("name").to_owned(), call.principal()?);
     let own = matches!(&principal, Principal::Person { name: own, .. } if *own == name);
     if !own && !principal.has(Role::Admin) {
@@ -125,7 +125,7 @@ pub(in crate::http) async fn password(call: Call, body: PasswordBody) -> Result<
 }
 
 /// Ends a session.
-pub(in crate::http) async fn revoke(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn revoke(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
     let input = Input::EndSession { principal: call.principal()?, id: session_id(call.param("id"))? };
     settled(call.app.drive.decide(input, Keep::default()).await?)?;
     Ok(done())
