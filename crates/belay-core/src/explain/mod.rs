@@ -6,5 +6,6 @@ mod class;
 pub mod feed;
 pub mod gate;
 pub mod hold;
+pub mod plan;
 pub mod selfcheck;
 pub mod why;

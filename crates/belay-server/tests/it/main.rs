@@ -10,6 +10,7 @@ mod identity_files;
 mod ledger;
 mod night;
 mod papers;
+mod planned;
 mod reports;
 mod restart;
 mod run_health;
