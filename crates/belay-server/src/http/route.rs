@@ -431,7 +431,8 @@ async fn guard(app: Arc<App>, rules: Rules, params: RawPathParams, request: http
     let Asked { who, by, session, credential } = asked;
     let (method, headers) = (parts.method, parts.headers);
     let (path_of, body) = (path.clone(), body.into());
-    let call = Call { app: Arc::clone(&app), method, who, session, credential, from, path: path_of, params, query, raw_query, headers, body };
+    let call =
+        Call { app: Arc::clone(&app), method, who, session, credential, from, path: path_of, params, query, raw_query, headers, body };
     let answered = match rules.check(&call, by, from_page) {
         Err(refusal) => {
             let login = Some(login_instead(rules.kind, &call, &path)).filter(|_| refusal.status == StatusCode::UNAUTHORIZED);

@@ -163,6 +163,9 @@ fn looking() -> Vec<Route> {
             (),
             changes::evidence,
         ),
+        get("/api/v1/plan", "plan", "What would come to whom next, of every open Change, oldest first.")
+            .query(&changes::PLAN)
+            .lists(changes::plan),
         get("/api/v1/why/{subject}", "why", "Why a Change or a host stands as it does.").gives(audit::explain),
         get("/api/v1/alerts", "alerts", "Alerts that are on their way or were given up, newest first.").query(&PAGED).lists(audit::alerts),
         get("/api/v1/quarantine", "quarantine", "What could not be taken, newest first.").query(&PAGED).lists(audit::quarantine),

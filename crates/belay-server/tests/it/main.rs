@@ -12,6 +12,7 @@ mod news;
 mod night;
 mod once;
 mod papers;
+mod planned;
 mod reports;
 mod restart;
 mod run_health;

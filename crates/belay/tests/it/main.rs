@@ -11,4 +11,5 @@ mod readme;
 mod reports;
 mod serve;
 mod tls;
+mod verbs;
 mod wire;
