@@ -85,6 +85,12 @@ pub enum Command {
     Audit(cmd::audit::Args),
     /// Issue, list and end credentials
     Token(cmd::token::Args),
+    /// Manage accounts of people, who log in to the pages
+    User(cmd::user::Args),
+    /// Say what each role may do
+    Role(cmd::role::Args),
+    /// List and end sessions of people who logged in
+    Session(cmd::sessions::Args),
     /// Keep servers by name on this machine, for --profile
     Profile(cmd::profile::Args),
     /// Check a configuration file, without a server
