@@ -24,7 +24,7 @@ use crate::drive::{self, Drive, Fatal, Keep, housekeeping};
 use crate::http::body::Bodies;
 use crate::http::passwords::Passwords;
 use crate::http::serve::{Connections, Listener, serve};
-use crate::http::{self, App, RequestIds};
+use crate::http::{self, App, RequestIds, Streams};
 use crate::ledger::{Ledger, Readers};
 use crate::net::Client;
 use crate::options::{Exposure, LISTEN, Options, STATE_DIR, StartError};
@@ -86,6 +86,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let started = drive.now();
     let signals = Arc::new(signals);
     let selfcheck = Arc::new(SelfChecker::new(drive.clone(), Arc::clone(&signals)));
+    let (stop, stopped) = watch::channel(false);
     let app = Arc::new(App {
         drive,
         intake: Arc::new(intake),
@@ -97,11 +98,11 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         polls: Default::default(),
         passwords: Passwords::new(bounds.passwords),
         logins: Default::default(),
+        streams: Streams::new(stopped.clone()),
         requests: RequestIds::new(started),
         state_dir,
         started,
     });
-    let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     begin(&mut tasks, &app, client, &options, &stopped);
     let router = http::router(&app);

@@ -29,7 +29,7 @@ const AFTER: &str = "\
 Begin with `belay demo`: a whole incident in under a minute, on this machine, leaving nothing behind.
 
 Exit codes: 0 done, 1 could not be done, 64 usage.
-Of show, why and watch on a Change: 0 accepted, 2 rejected, 3 inconclusive, 4 still on trial.
+Of show, why, watch and wait on a Change: 0 accepted, 2 rejected, 3 inconclusive, 4 still on trial.
 Of gate check: 0 go, 10 held, 11 refused or deferred.";
 
 /// What to do.
@@ -51,12 +51,18 @@ pub enum Command {
     Show(cmd::show::Args),
     /// Explain a Change or a host in plain words
     Why(cmd::why::Args),
+    /// Say what would go next, and to whom
+    Plan(cmd::plan::Args),
+    /// Wait for the verdict on a Change, and end with its exit code
+    Wait(cmd::wait::Args),
     /// Follow a Change until there is a verdict
     Watch(cmd::watch::Args),
     /// Accept a Change, whatever the judge says
     Accept(cmd::ruling::Args),
     /// Reject a Change, whatever the judge says
     Reject(cmd::ruling::Args),
+    /// Accept or reject a Change, whatever the judge says
+    Override(cmd::ruling::Override),
     /// Hold the tool on hosts: a pause with owner, reason and end
     Hold(cmd::hold::Args),
     /// Ask the gate whether a run may go ahead
@@ -79,10 +85,22 @@ pub enum Command {
     Audit(cmd::audit::Args),
     /// Issue, list and end credentials
     Token(cmd::token::Args),
+    /// Manage accounts of people, who log in to the pages
+    User(cmd::user::Args),
+    /// Say what each role may do
+    Role(cmd::role::Args),
+    /// List and end sessions of people who logged in
+    Session(cmd::sessions::Args),
+    /// Keep servers by name on this machine, for --profile
+    Profile(cmd::profile::Args),
     /// Check a configuration file, without a server
     Config(cmd::config::Args),
     /// Judge recorded cases, without a server
     Judge(cmd::judge::Args),
+    /// Print what makes a shell complete commands and options
+    Completion(cmd::manual::Completion),
+    /// Write the manual pages
+    Man(cmd::manual::Man),
 }
 
 #[cfg(test)]

@@ -129,7 +129,8 @@ impl Client {
         let connected = connected.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
         let stream = connected.map_err(|error| self.place.unreachable(&error))?;
         let exchange = tokio::time::timeout(ANSWER, exchange(stream, request)).await;
-        exchange.map_err(|_| self.place.silent(ANSWER))?.with_context(|| format!("could not ask the server at {}", self.place))
+        // The cause goes on as text only: a pipe that broke on the way to the server is not one that nobody reads.
+        exchange.map_err(|_| self.place.silent(ANSWER))?.map_err(|error| self.place.broken_off(&error))
     }
 
     fn request(&self, method: Method, path: &str, content: Option<Content>) -> anyhow::Result<Request<Full<Bytes>>> {
@@ -195,13 +196,17 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> anyhow::Result<T> {
 pub fn refused(reply: &Reply) -> Fault {
     let status = reply.status;
     let Ok(problem) = serde_json::from_slice::<Problem>(&reply.body) else {
-        return Fault::new(format!("the server answered {status}")).help("is it a belay server? `belay doctor` tells more");
+        let fault = Fault::new(format!("the server answered {status}")).help("is it a belay server? `belay doctor` tells more");
+        // So answers what stands before a server that is away.
+        let away = matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
+        return if away { fault.passing() } else { fault };
     };
     let fault = Fault::new(if problem.detail.is_empty() { problem.title } else { problem.detail });
     match (status, reply.retry_after) {
         (StatusCode::UNAUTHORIZED, _) => fault.help("set BELAY_TOKEN or --token-file; on the server's own machine leave out --server"),
         (StatusCode::NOT_FOUND, _) => fault.help("`belay changes` and `belay hosts` list what there is"),
-        (_, Some(after)) => fault.help(format!("try again in {} s", after.as_secs())),
+        (_, Some(after)) => fault.help(format!("try again in {} s", after.as_secs())).passing(),
+        (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, None) => fault.passing(),
         (_, None) => fault,
     }
 }

@@ -28,12 +28,13 @@ pub struct Fault {
     text: String,
     help: Option<String>,
     code: u8,
+    passing: bool,
 }
 
 impl Fault {
     /// A fault with its text: what could not be done, to what, and why.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), help: None, code: code::ERROR }
+        Self { text: text.into(), help: None, code: code::ERROR, passing: false }
     }
 
     /// The same, from the command line.
@@ -45,6 +46,12 @@ impl Fault {
     #[must_use]
     pub fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
+    }
+
+    /// The same, of a kind that passes: whoever has time may try again.
+    #[must_use]
+    pub fn passing(self) -> Self {
+        Self { passing: true, ..self }
     }
 }
 
@@ -68,6 +75,11 @@ pub fn told(error: &anyhow::Error) -> (String, Option<String>, u8) {
         Some(fault) => (text, fault.help.clone(), fault.code),
         None => (text, None, code::ERROR),
     }
+}
+
+/// Whether it may well work a little later: the server was away, or busy.
+pub fn is_passing(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref::<Fault>().is_some_and(|fault| fault.passing))
 }
 
 /// Whether it is only that nobody reads the output any more (`belay changes | head -1`).

@@ -1,5 +1,6 @@
 //! `belay`, the operator's binary: wiring only. What can be asked stands in `cli`, each command in `cmd`, the demo in `demo`, recorded cases in `judge`.
 
+mod again;
 mod cli;
 mod client;
 mod cmd;
@@ -7,12 +8,13 @@ mod demo;
 mod fault;
 mod judge;
 mod out;
+mod profile;
 mod session;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::Cli;
 use crate::fault::{code, is_closed_pipe, told};
@@ -20,7 +22,9 @@ use crate::out::inert::{inert, inert_lines};
 use crate::out::paint::{Colour, Paint, Tone};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let colour = Colour::asked_for(std::env::args_os().skip(1));
+    let parsed = Cli::command().color(colour.of_help()).try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
@@ -29,7 +33,6 @@ fn main() -> ExitCode {
             return ExitCode::from(if asked { code::OK } else { code::USAGE });
         }
     };
-    let colour = cli.color;
     match cmd::run(cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) if is_closed_pipe(&error) => ExitCode::from(code::OK),

@@ -1,8 +1,8 @@
 //! What every command that asks a server has in common: how it is reached, as whom, and how the answer is printed.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use belay_api::http::Page;
 use clap::Args;
 use serde::de::DeserializeOwned;
@@ -14,6 +14,7 @@ use crate::out::inert::inert_json;
 use crate::out::paint::{Colour, Paint};
 use crate::out::when::{When, Zone};
 use crate::out::{self, Output};
+use crate::profile::{self, Profile, Profiles};
 
 /// Where state is kept when nobody says where.
 pub const STATE_DIR: &str = "belay-state";
@@ -27,6 +28,9 @@ pub struct Reach {
     /// Address of the server, for example https://belay.example.com:7878; else the unix socket in the state directory
     #[arg(long, value_name = "URL", env = "BELAY_SERVER", hide_env_values = true)]
     pub server: Option<String>,
+    /// A server by the name it has here (`belay profile list`); else the variable BELAY_PROFILE, where BELAY_SERVER is not set
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
     /// Certificate of whoever signed the server's, as PEM; else the authorities of the web are trusted
     #[arg(long, value_name = "FILE", env = "BELAY_CA", hide_env_values = true)]
     pub ca: Option<PathBuf>,
@@ -68,26 +72,49 @@ impl Reach {
     /// # Errors
     /// When the address, the token or the authorities cannot be used.
     pub fn client(&self) -> anyhow::Result<Client> {
-        let place = match self.server.as_deref().filter(|url| !url.is_empty()) {
-            Some(url) => Place::parse(url)?,
-            None => Place::of_state(&self.state),
+        let ca = self.ca.clone().filter(|path| !path.as_os_str().is_empty());
+        let Some(profile) = self.profile()? else {
+            let place = self.url().map_or_else(|| Ok(Place::of_state(&self.state)), Place::parse)?;
+            return Client::new(place, token(self.token_file.as_deref())?, ca.as_deref());
         };
-        Client::new(place, self.token()?, self.ca.as_deref().filter(|path| !path.as_os_str().is_empty()))
+        let ca = ca.filter(|ca| !is_variable("BELAY_CA", ca.as_os_str())).or(profile.ca_file);
+        let file = self.token_file.clone().or(profile.token_file);
+        Client::new(Place::parse(&profile.url)?, token(file.as_deref())?, ca.as_deref())
     }
 
-    fn token(&self) -> anyhow::Result<Option<String>> {
-        let token = match &self.token_file {
-            Some(path) => Some(std::fs::read_to_string(path).with_context(|| format!("could not read the token in {}", path.display()))?),
-            None => std::env::var("BELAY_TOKEN").ok(),
-        };
-        let token = token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
-        if token.as_deref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
-            return Err(Fault::usage("the token holds a space or a character that no token has")
-                .help("a token looks like belay_...; is it the right file?")
-                .into());
-        }
-        Ok(token)
+    fn url(&self) -> Option<&str> {
+        self.server.as_deref().filter(|url| !url.is_empty())
     }
+
+    /// The profile that is meant: what stands on the command line beats variables, and an address beats a name.
+    fn profile(&self) -> anyhow::Result<Option<Profile>> {
+        if self.profile.is_some() && self.url().is_some_and(|url| !is_variable("BELAY_SERVER", url.as_ref())) {
+            return Err(Fault::usage("--server and --profile both say which server is meant").help("leave out one of them").into());
+        }
+        let variable = || std::env::var("BELAY_PROFILE").ok().filter(|name| !name.is_empty() && self.url().is_none());
+        let Some(name) = self.profile.clone().or_else(variable) else { return Ok(None) };
+        Ok(Some(Profiles::read()?.get(&name)?.clone()))
+    }
+}
+
+/// Whether a value came by this variable, not by an option.
+fn is_variable(name: &str, value: &OsStr) -> bool {
+    std::env::var_os(name).is_some_and(|set| set == value)
+}
+
+/// The token in the file, or in the variable.
+fn token(file: Option<&Path>) -> anyhow::Result<Option<String>> {
+    let token = match file {
+        Some(path) => Some(profile::token(path)?),
+        None => std::env::var("BELAY_TOKEN").ok(),
+    };
+    let token = token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
+    if token.as_deref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+        return Err(Fault::usage("the token holds a space or a character that no token has")
+            .help("a token looks like belay_...; is it the right file?")
+            .into());
+    }
+    Ok(token)
 }
 
 impl Session {

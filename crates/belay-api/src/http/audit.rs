@@ -4,7 +4,7 @@ use belay_core::explain::{gate as explain, selfcheck};
 use belay_core::model::alert::{Effect, Task};
 use belay_core::model::closed::Closed;
 use belay_core::model::ids::{ClassName, HostId};
-use belay_core::model::principal::Principal;
+use belay_core::model::principal::{Principal, Token};
 use belay_core::model::time::Timestamp;
 use belay_core::model::user::{Proof, Session};
 use belay_core::model::verdict::{Judge, Verdict};
@@ -158,13 +158,7 @@ fn line(fact: &Fact) -> Option<Line> {
         }
         Fact::WaveOpened { change, open } => Some(Line::info("belay", format!("wave {open} of {change} was opened"))),
         Fact::Decided { change, verdict } => Some(decided(&change.to_string(), verdict)),
-        Fact::TokenIssued { token, actor } => {
-            let within = match &token.principal {
-                Principal::Person { within, .. } if within.limits() => format!(", within {}", within.words()),
-                _ => String::new(),
-            };
-            Some(Line::info(actor, format!("credential {} issued; it stands for {}{within}", token.name, token.principal.actor())))
-        }
+        Fact::TokenIssued { token, actor } => Some(Line::info(actor, issued(token))),
         Fact::TokenRevoked { name, actor } => Some(Line::info(actor, format!("credential {name} ended"))),
         Fact::SessionOpened { session } => Some(Line::info(session.person.actor(), opened(session))),
         Fact::HoldSet { actor, what, .. }
@@ -210,6 +204,15 @@ fn line(fact: &Fact) -> Option<Line> {
         | Fact::HostRestored(_)
         | Fact::ChangeRestored { .. } => None,
     }
+}
+
+/// A credential was issued.
+fn issued(token: &Token) -> String {
+    let within = match &token.principal {
+        Principal::Person { within, .. } if within.limits() => format!(", within {}", within.words()),
+        _ => String::new(),
+    };
+    format!("credential {} issued; it stands for {}{within}", token.name, token.principal.actor())
 }
 
 /// A person logged in.

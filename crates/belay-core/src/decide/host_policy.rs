@@ -91,23 +91,23 @@ pub fn stand(state: &State) -> Stand {
 /// May this run of this host go ahead, by all that the server knows?
 pub fn gate(state: &State, id: &HostId, offered: &Offered, now: Timestamp) -> GateAnswer {
     let Some(host) = state.hosts.get(id) else { return GateAnswer::go(crate::model::gate::Why::NothingAgainst) };
-    let class = state.policy.class(&host.class);
-    gate_at(state, host, &class, class.enforce, offered, now)
+    gate_reached(&mut Reach::of(state), state, host, offered, now)
 }
 
-/// The gate as it would answer at another level of enforcement.
-pub(super) fn gate_at(state: &State, host: &Host, class: &ClassPolicy, enforce: Enforce, offered: &Offered, now: Timestamp) -> GateAnswer {
+/// The same for one of many hosts: the waves are drawn once.
+pub(super) fn gate_reached(reach: &mut Reach<'_>, state: &State, host: &Host, offered: &Offered, now: Timestamp) -> GateAnswer {
+    let class = state.policy.class(&host.class);
     // A hold whose lock was removed twice is not fought for, by the gate no more than by the lock.
     let given_up = |hold: &&Hold| hold.broken.get(&host.id).is_some_and(|broken| !broken.put_back);
     let holds: Vec<HoldOrder> = state.holds_on(host).filter(|hold| !given_up(hold)).map(order).collect();
     let glass = host.agent.as_ref().and_then(|agent| agent.status.break_glass.as_ref()).filter(|glass| now < glass.until);
-    let closed = closed::for_host(state, host, class, now);
+    let closed = closed::for_host(state, host, &class, now);
     let rules = Rules {
-        enforce,
+        enforce: class.enforce,
         holds: &holds,
         release: host.release.as_ref(),
         environments: &class.environments,
-        wave_open: Reach::of(state).is_open(host, class, now),
+        wave_open: reach.is_open(host, &class, now),
         closed: closed.as_ref(),
         max_closed: class.max_closed,
         server: Server::Fresh,

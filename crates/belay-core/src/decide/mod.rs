@@ -21,6 +21,7 @@ mod look;
 mod notify;
 mod people;
 mod pins;
+pub mod plan;
 mod polled;
 pub mod reverts;
 pub mod selfcheck;

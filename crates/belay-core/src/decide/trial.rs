@@ -171,6 +171,11 @@ impl Bounds {
     }
 }
 
+/// From when on an open Change, or its wave, can be accepted.
+pub fn accepts_from(state: &State, change: &Change) -> Timestamp {
+    Bounds::of(change, &state.policy.class(&change.class)).accept_from
+}
+
 /// When the trial of an open Change ends by its horizon.
 pub fn ends_at(state: &State, change: &Change) -> Timestamp {
     Bounds::of(change, &state.policy.class(&change.class)).ends

@@ -204,9 +204,15 @@ pub(super) fn then(draft: &Draft<'_>, change: &Change, outcome: Outcome) -> Then
 }
 
 fn has_come(change: &Change, waves: &Waves) -> bool {
+    lacking(change, waves) == 0
+}
+
+/// How many more of the hosts that the open waves reach have to get a Change before the last of them
+/// counts as come.
+pub(super) fn lacking(change: &Change, waves: &Waves) -> usize {
     let reached = waves.order.iter().take(waves.reach());
     let come = reached.filter(|host| change.treated.contains_key(*host)).count();
-    come * 100 >= waves.reach() * COME_PERCENT
+    (waves.reach() * COME_PERCENT).div_ceil(100).saturating_sub(come)
 }
 
 /// Opens the next wave.

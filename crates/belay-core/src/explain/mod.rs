@@ -7,5 +7,6 @@ pub mod feed;
 pub mod gate;
 pub mod hold;
 pub mod inert;
+pub mod plan;
 pub mod selfcheck;
 pub mod why;

@@ -70,6 +70,11 @@ impl Waves {
         self.sizes.get(last).or(self.sizes.last()).map_or(0, |size| *size as usize)
     }
 
+    /// How many hosts the next wave will reach; none where all waves are open.
+    pub fn next_reach(&self) -> Option<usize> {
+        self.sizes.get(self.open as usize).map(|size| *size as usize)
+    }
+
     /// In words: `wave 2 of 4, 5 of 20 hosts may get it`.
     pub fn words(&self) -> String {
         format!("wave {} of {}, {} of {} hosts may get it", self.open, self.sizes.len(), self.reach(), self.order.len())

@@ -45,18 +45,15 @@ impl State {
                     change.logs.add(host, *treated, line);
                 }
             }
-            Fact::WouldHaveRefused { class, would } => {
-                self.would.insert(class.clone(), *would);
-            }
-            Fact::StaleSet { .. } | Fact::ForeignSet { .. } | Fact::ClosedSet { .. } | Fact::SelfChecked { .. } => {
-                self.apply_to_class(fact)
-            }
+            Fact::WouldHaveRefused { .. }
+            | Fact::StaleSet { .. }
+            | Fact::ForeignSet { .. }
+            | Fact::ClosedSet { .. }
+            | Fact::SelfChecked { .. } => self.apply_to_class(fact),
             Fact::FeedSet { id, feed } => self.apply_feed(id, feed.as_deref()),
             Fact::BreakerSet { breaker } => self.breaker = *breaker,
             Fact::IncarnationBegun { incarnation } => self.counters.incarnation = *incarnation,
-            Fact::AlertedRestored { about, at } => {
-                self.alerted.insert(about.clone(), *at);
-            }
+            Fact::AlertedRestored { about, at } => drop(self.alerted.insert(about.clone(), *at)),
             Fact::ItemsMarked { scope, items, mark } => self.acceptance.set(scope, items, *mark, at),
             Fact::ChangeOpened { change } => {
                 self.counters.changes = self.counters.changes.max(change.id.0);
@@ -232,6 +229,7 @@ impl State {
 
     fn apply_to_class(&mut self, fact: &Fact) {
         match fact {
+            Fact::WouldHaveRefused { class, would } => drop(self.would.insert(class.clone(), *would)),
             Fact::StaleSet { class, hosts } => set_hosts(&mut self.stale, class, hosts),
             Fact::ForeignSet { class, hosts } => set_hosts(&mut self.foreign, class, hosts),
             Fact::ClosedSet { class, closed: None } => {

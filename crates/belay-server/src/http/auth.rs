@@ -9,6 +9,7 @@ use belay_core::model::time::Timestamp;
 use belay_core::model::user::SEEN_EVERY;
 use belay_core::state::State;
 
+use super::App;
 use super::cookie::{self, Travel};
 use super::refusal::Refusal;
 use crate::tls::Certified;
@@ -156,6 +157,31 @@ pub struct Asked {
     pub by: By,
     /// By which session.
     pub session: Option<SessionInfo>,
+    /// By what that may end while something goes on.
+    pub credential: Credential,
+}
+
+/// What a request was let in by, for what goes on after it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// A secret of this hash.
+    Token(Digest),
+    /// A session of this hash.
+    Session(Digest),
+    /// The connection itself.
+    Connection,
+}
+
+impl Credential {
+    /// Whether it still holds.
+    pub fn holds(self, app: &App) -> bool {
+        let now = app.drive.now();
+        app.drive.read(|state| match self {
+            Self::Token(hash) => state.tokens.iter().any(|token| token.hash == hash),
+            Self::Session(id) => state.session(id, now).is_some(),
+            Self::Connection => true,
+        })
+    }
 }
 
 /// What a request shows of who asks.
@@ -179,12 +205,12 @@ pub fn asked(state: &State, shown: Shown<'_>, may: May, now: Timestamp) -> Asked
         Presented::Bearer(_) | Presented::Unreadable => By::Bearer,
         Presented::Nothing => By::Connection,
     };
-    let known = |who: Who, by: By| Asked { who, by, session: None };
+    let known = |who: Who, by: By| Asked { who, by, session: None, credential: Credential::Connection };
     if let Presented::Bearer(secret) | Presented::Basic(secret) = &presented {
         let hash = Digest::of(secret.as_bytes());
         // What is compared is a hash: how long it takes says nothing of the secret.
         if let Some(token) = state.tokens.iter().find(|token| token.hash == hash) {
-            return known(Who::Known(token.principal.clone()), by);
+            return Asked { credential: Credential::Token(hash), ..known(Who::Known(token.principal.clone()), by) };
         }
     }
     let sent = cookie::read(shown.headers, shown.travel).filter(|_| by == By::Connection);
@@ -209,7 +235,8 @@ fn by_session(state: &State, secret: &str, now: Timestamp) -> Option<Asked> {
         ends: session.ends(),
         noticed: now.since(session.seen) >= SEEN_EVERY,
     };
-    Some(Asked { who: Who::Known(principal), by: By::Cookie, session: Some(info) })
+    let credential = Credential::Session(session.id);
+    Some(Asked { who: Who::Known(principal), by: By::Cookie, session: Some(info), credential })
 }
 
 /// By what a session is kept whose cookie holds this.

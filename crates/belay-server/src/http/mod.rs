@@ -4,10 +4,12 @@ pub mod auth;
 mod bearer;
 pub mod body;
 mod cookie;
+mod events;
 mod form;
 pub(crate) mod handlers;
 pub(crate) mod html;
 mod logins;
+mod once;
 mod openapi;
 mod origin;
 pub mod passwords;
@@ -41,6 +43,8 @@ use passwords::Passwords;
 use refusal::Refusal;
 
 pub use auth::May;
+pub(crate) use events::Streams;
+pub use once::Once;
 pub use route::Kind;
 pub(crate) use unix::{FILE as SOCKET, listen as listen_local};
 
@@ -66,6 +70,8 @@ pub struct App {
     pub passwords: Passwords,
     /// Counts attempts to log in.
     pub logins: Logins,
+    /// Those who listen to news.
+    pub streams: Streams,
     /// Ids of requests.
     pub requests: RequestIds,
     /// The state directory.
@@ -116,13 +122,15 @@ pub struct Listed {
     pub may: May,
     /// For whom it is.
     pub kind: Kind,
+    /// What is remembered of a request with a key.
+    pub once: Once,
 }
 
 /// All routes.
 pub fn listed() -> Vec<Listed> {
     table::routes()
         .into_iter()
-        .map(|route| Listed { method: route.method.to_string(), path: route.path, may: route.may, kind: route.kind })
+        .map(|route| Listed { method: route.method.to_string(), path: route.path, may: route.may, kind: route.kind, once: route.once })
         .collect()
 }
 

@@ -3,8 +3,9 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use argon2::password_hash::CustomizedPasswordHasher;
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::{Argon2, Params, PasswordVerifier};
 use tokio::sync::Semaphore;
 
 use super::refusal::Refusal;
@@ -91,10 +92,10 @@ impl Passwords {
 }
 
 fn hash(cost: Cost, password: &[u8]) -> Option<String> {
-    let salt = crate::secret::bytes::<16>().ok()?;
+    let fresh = crate::secret::bytes::<16>().ok()?;
     let params = Params::new(cost.memory_kib, cost.passes, 1, None).ok()?;
-    let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    hasher.hash_password_with_salt(password, &salt).ok().map(|hash: PasswordHash| hash.to_string())
+    let hashed = Argon2::default().hash_password_with_params(password, &fresh, params);
+    hashed.ok().map(|hash: PasswordHash| hash.to_string())
 }
 
 /// Length is what makes a password strong; what it is made of is the person's affair.
@@ -120,7 +121,7 @@ mod tests {
         let passwords = Passwords::new(Cost { memory_kib: 8, passes: 1 });
         let hash = passwords.hash("alice", "correct horse battery".into()).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{hash}");
-        assert_ne!(hash, passwords.hash("alice", "correct horse battery".into()).await.unwrap(), "each has its own salt");
+        assert_ne!(hash, passwords.hash("alice", "correct horse battery".into()).await.unwrap(), "each is mixed with something of its own");
         let fits = async |known: Option<&str>, password: &str| passwords.fits(known.map(str::to_owned), password.into()).await.unwrap();
         assert!(fits(Some(&hash), "correct horse battery").await);
         assert!(!fits(Some(&hash), "correct horse batterz").await);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawPathParams, State as Shared};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use axum::http::{self, HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use belay_api::http::Page;
 use belay_core::decide::Input;
@@ -22,11 +22,14 @@ use serde::de::DeserializeOwned;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::auth::{self, Asked, By, May, Peer, SessionInfo, Shown, Who};
+use super::auth::{self, Asked, By, Credential, May, Peer, SessionInfo, Shown, Who};
+use super::body::Held;
+use super::once::{self, Once, Sent};
 use super::origin::{self, Origin};
 use super::refusal::Refusal;
 use super::{App, html};
 use crate::drive::Keep;
+use crate::ledger::Request;
 
 /// What forms are sent as.
 const FORM_TYPE: &str = "application/x-www-form-urlencoded";
@@ -47,6 +50,8 @@ pub struct Call {
     pub who: Who,
     /// The session by whose cookie, where it is by one.
     pub session: Option<SessionInfo>,
+    /// By what it was let in.
+    pub credential: Credential,
     /// From where, where the network says so.
     pub from: Option<IpAddr>,
     /// The path.
@@ -132,6 +137,8 @@ pub struct Route {
     pub gives: Media,
     /// For whom it is.
     pub kind: Kind,
+    /// What is remembered of a request with a key.
+    pub once: Once,
     handler: Handler,
 }
 
@@ -157,11 +164,12 @@ pub struct Entry {
     may: May,
     summary: String,
     query: &'static [Param],
+    secret: bool,
 }
 
 /// Begins a route: how it is reached, what it is called, who may, what it does.
 pub fn at(method: Method, path: impl Into<String>, id: impl Into<String>, may: May, summary: impl Into<String>) -> Entry {
-    Entry { method, path: path.into(), id: id.into(), may, summary: summary.into(), query: &[] }
+    Entry { method, path: path.into(), id: id.into(), may, summary: summary.into(), query: &[], secret: false }
 }
 
 /// The shape of a page. By its own it would have the same name for every list, and would refer to
@@ -181,6 +189,11 @@ impl Entry {
     /// Names the parameters of the query.
     pub fn query(self, query: &'static [Param]) -> Self {
         Self { query, ..self }
+    }
+
+    /// What it takes or gives holds a secret: nothing of it is kept.
+    pub fn secret(self) -> Self {
+        Self { secret: true, ..self }
     }
 
     /// Takes no body and gives JSON. The answer's schema is that of the handler's type.
@@ -209,14 +222,24 @@ impl Entry {
         T: Serialize + ToSchema + 'static,
         F: Future<Output = Result<Reply<T>, Refusal>> + Send + 'static,
     {
+        let once = self.once();
         let run = move |mut call: Call| {
             boxed(async move {
-                let body = call.json_body::<B>().await?;
-                let Reply(status, value) = handler(call, body).await?;
-                json(status, &value)
+                let held = call.json_bytes().await?;
+                let body = parse::<B>(&held.bytes)?;
+                let app = Arc::clone(&call.app);
+                let claim = call.claim(once, &held.bytes)?;
+                let work = async move {
+                    let Reply(status, value) = handler(call, body).await?;
+                    json(status, &value)
+                };
+                match claim {
+                    Some(request) => once::once(&app, request, once, work).await,
+                    None => work.await,
+                }
             })
         };
-        self.route(Media::Json(shape::<B>()), Media::Json(shape::<T>()), Arc::new(run))
+        Route { once, ..self.route(Media::Json(shape::<B>()), Media::Json(shape::<T>()), Arc::new(run)) }
     }
 
     /// The handler reads the body and makes the answer itself. `own` is given to it with each call.
@@ -257,8 +280,17 @@ impl Entry {
     }
 
     fn route(self, takes: Media, gives: Media, handler: Handler) -> Route {
-        let Self { method, path, id, may, summary, query } = self;
-        Route { method, path, id, summary, may, query, takes, gives, kind: Kind::Api, handler }
+        let Self { method, path, id, may, summary, query, .. } = self;
+        Route { method, path, id, summary, may, query, takes, gives, kind: Kind::Api, once: Once::Never, handler }
+    }
+
+    /// Whatever a person makes or decides is done once where it has a key, unless it is said otherwise.
+    fn once(&self) -> Once {
+        match (&self.method, self.may) {
+            (&Method::POST, May::Viewer | May::Operator | May::Approver | May::Admin) if self.secret => Once::Secret,
+            (&Method::POST, May::Viewer | May::Operator | May::Approver | May::Admin) => Once::Answered,
+            _ => Once::Never,
+        }
     }
 }
 
@@ -318,12 +350,24 @@ impl Call {
         Err(Refusal::new(StatusCode::FORBIDDEN, "csrf", detail))
     }
 
-    async fn json_body<B: DeserializeOwned>(&mut self) -> Result<B, Refusal> {
+    async fn json_bytes(&mut self) -> Result<Held, Refusal> {
         let body = self.take_body();
-        let held = self.app.bodies.read(body, &self.headers, self.app.bodies.caps.json).await?;
-        serde_json::from_slice(&held.bytes)
-            .map_err(|error| Refusal::bad_request(format!("the body is not the JSON that is asked for: {error}")))
+        self.app.bodies.read(body, &self.headers, self.app.bodies.caps.json).await
     }
+
+    /// The claim it makes, where it came with a key.
+    fn claim(&self, once: Once, body: &[u8]) -> Result<Option<Request>, Refusal> {
+        if once == Once::Never {
+            return Ok(None);
+        }
+        let target = format!("{} {}?{}", self.method, self.path, self.raw_query);
+        let who = self.principal()?.actor().0;
+        once::request(&Sent { who, target: &target, headers: &self.headers, body }, once, self.app.drive.now())
+    }
+}
+
+fn parse<B: DeserializeOwned>(bytes: &[u8]) -> Result<B, Refusal> {
+    serde_json::from_slice(bytes).map_err(|error| Refusal::bad_request(format!("the body is not the JSON that is asked for: {error}")))
 }
 
 /// A JSON answer.
@@ -358,7 +402,7 @@ pub fn router(app: &Arc<App>, routes: &[Route]) -> Router {
 fn endpoint(route: &Route) -> MethodRouter<Arc<App>> {
     let filter = MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::GET);
     let (rules, handler) = (Rules { may: route.may, kind: route.kind }, Arc::clone(&route.handler));
-    on(filter, move |Shared(app): Shared<Arc<App>>, params: RawPathParams, request: Request<Body>| {
+    on(filter, move |Shared(app): Shared<Arc<App>>, params: RawPathParams, request: http::Request<Body>| {
         let handler = Arc::clone(&handler);
         async move { guard(app, rules, params, request, handler).await }
     })
@@ -372,7 +416,7 @@ struct Rules {
 }
 
 /// The one place where it is checked who may.
-async fn guard(app: Arc<App>, rules: Rules, params: RawPathParams, request: Request<Body>, handler: Handler) -> Response<Body> {
+async fn guard(app: Arc<App>, rules: Rules, params: RawPathParams, request: http::Request<Body>, handler: Handler) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let (id, path) = (app.requests.next(), parts.uri.path().to_owned());
     let peer = parts.extensions.get::<Peer>().cloned().unwrap_or(Peer::Network);
@@ -384,10 +428,11 @@ async fn guard(app: Arc<App>, rules: Rules, params: RawPathParams, request: Requ
     let params = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let raw_query = parts.uri.query().unwrap_or_default().to_owned();
     let query = super::form::pairs(&raw_query);
-    let Asked { who, by, session } = asked;
+    let Asked { who, by, session, credential } = asked;
     let (method, headers) = (parts.method, parts.headers);
     let (path_of, body) = (path.clone(), body.into());
-    let call = Call { app: Arc::clone(&app), method, who, session, from, path: path_of, params, query, raw_query, headers, body };
+    let call =
+        Call { app: Arc::clone(&app), method, who, session, credential, from, path: path_of, params, query, raw_query, headers, body };
     let answered = match rules.check(&call, by, from_page) {
         Err(refusal) => {
             let login = Some(login_instead(rules.kind, &call, &path)).filter(|_| refusal.status == StatusCode::UNAUTHORIZED);
@@ -443,7 +488,9 @@ fn login_instead(kind: Kind, call: &Call, path: &str) -> Option<String> {
 
 /// Takes note now and then that a session is used; nobody waits for it, and it is tried again with the next request.
 fn notice(call: &Call) {
-    let Some(session) = call.session.as_ref().filter(|session| session.noticed) else { return };
+    // A page that is left open listens on by itself: that is no use by a person.
+    let listens = call.headers.get(header::ACCEPT).is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
+    let Some(session) = call.session.as_ref().filter(|session| session.noticed && !listens) else { return };
     let (drive, input) = (call.app.drive.clone(), Input::SessionSeen { id: session.id });
     tokio::spawn(async move { drop(drive.decide(input, Keep::default()).await) });
 }
@@ -456,12 +503,12 @@ fn refused(kind: Kind, refusal: Refusal, login: Option<&str>, path: &str, id: &s
     }
 }
 
-async fn no_such_path(Shared(app): Shared<Arc<App>>, request: Request<Body>) -> Response<Body> {
+async fn no_such_path(Shared(app): Shared<Arc<App>>, request: http::Request<Body>) -> Response<Body> {
     let path = request.uri().path();
     Refusal::not_found("there is no such path; /api/v1/openapi.json lists those there are").into_response(path, &app.requests.next())
 }
 
-async fn no_such_method(Shared(app): Shared<Arc<App>>, request: Request<Body>) -> Response<Body> {
+async fn no_such_method(Shared(app): Shared<Arc<App>>, request: http::Request<Body>) -> Response<Body> {
     let detail = format!("{} is not used on this path; /api/v1/openapi.json lists what is", request.method());
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail).into_response(request.uri().path(), &app.requests.next())
 }

@@ -4,7 +4,9 @@ use axum::http::Method;
 use belay_adapters::{sources, tools};
 
 use super::auth::May;
-use super::handlers::{PAGED, audit, catch, changes, facade, health, hosts, login, people, reports, run_health, runs, samples, users};
+use super::handlers::{
+    PAGED, audit, catch, changes, facade, health, hosts, login, news, people, reports, run_health, runs, samples, users,
+};
 use super::route::{Entry, Media, Param, Route, at};
 
 /// All routes.
@@ -66,6 +68,7 @@ fn own() -> Vec<Route> {
             .takes(changes::reject),
         at(Method::GET, "/api/v1/tokens", "tokens", May::Admin, "All credentials, without their secrets.").lists(people::list),
         at(Method::POST, "/api/v1/tokens", "issue_token", May::Admin, "Issues a credential; its secret is shown this once.")
+            .secret()
             .takes(people::issue),
         at(Method::DELETE, "/api/v1/tokens/{name}", "revoke_token", May::Admin, "Ends a credential.").raw(
             Media::None,
@@ -83,15 +86,16 @@ fn entering() -> Vec<Route> {
     vec![
         at(Method::GET, "/api/v1/me", "me", May::Viewer, "Who one is oneself.").gives(users::me),
         admin(Method::GET, "/api/v1/users", "users", "Accounts of people, by name.").query(&users::LIST).lists(users::list),
-        admin(Method::POST, "/api/v1/users", "add_user", "Makes an account.").takes(users::add),
+        admin(Method::POST, "/api/v1/users", "add_user", "Makes an account.").secret().takes(users::add),
         admin(Method::PATCH, "/api/v1/users/{name}", "alter_user", "Alters an account; its sessions end.").takes(users::alter),
-        admin(Method::DELETE, "/api/v1/users/{name}", "remove_user", "Removes an account; its sessions end.").raw(
+        admin(Method::DELETE, "/api/v1/users/{name}", "remove_user", "Removes an account; its sessions end.").query(&users::REMOVE).raw(
             Media::None,
             Media::None,
             (),
             users::remove,
         ),
         at(Method::POST, "/api/v1/users/{name}/password", "set_password", May::Viewer, "Sets a password: one's own, or any as an admin.")
+            .secret()
             .takes(users::password),
         admin(Method::GET, "/api/v1/sessions", "sessions", "Sessions of people, the last used first.")
             .query(&users::LIST)
@@ -159,9 +163,16 @@ fn looking() -> Vec<Route> {
             (),
             changes::evidence,
         ),
+        get("/api/v1/plan", "plan", "What would come to whom next, of every open Change, oldest first.")
+            .query(&changes::PLAN)
+            .lists(changes::plan),
         get("/api/v1/why/{subject}", "why", "Why a Change or a host stands as it does.").gives(audit::explain),
         get("/api/v1/alerts", "alerts", "Alerts that are on their way or were given up, newest first.").query(&PAGED).lists(audit::alerts),
         get("/api/v1/quarantine", "quarantine", "What could not be taken, newest first.").query(&PAGED).lists(audit::quarantine),
+        get("/api/v1/news", "news", "What happened that is worth showing, newest first.").query(&news::LIST).lists(news::list),
+        get("/api/v1/events", "events", "The same as it happens: server-sent events, each a `NewsView` with its number as the id.")
+            .query(&news::EVENTS)
+            .raw(Media::None, Media::Bytes(&["text/event-stream"]), (), news::events),
         get("/api/v1/audit", "audit", "Who did what, newest first.").query(&audit::AUDIT).lists(audit::audit),
     ]
 }

@@ -144,18 +144,31 @@ pub struct Reader {
 
 /// Conditions of a list, put together from the filters that are set.
 #[derive(Default)]
-struct Conditions {
+pub(super) struct Conditions {
     sql: String,
     values: Vec<Box<dyn ToSql>>,
 }
 
 impl Conditions {
-    fn and(&mut self, column: &str, operator: &str, value: Option<impl ToSql + 'static>) {
+    pub(super) fn and(&mut self, column: &str, operator: &str, value: Option<impl ToSql + 'static>) {
         if let Some(value) = value {
             self.values.push(Box::new(value));
             self.sql.push_str(if self.values.len() == 1 { " WHERE " } else { " AND " });
             self.sql.push_str(&format!("{column} {operator} ?{}", self.values.len()));
         }
+    }
+
+    /// What is of this value, or of none.
+    pub(super) fn of_or_none(&mut self, column: &str, value: Option<impl ToSql + 'static>) {
+        if let Some(value) = value {
+            self.values.push(Box::new(value));
+            self.sql.push_str(if self.values.len() == 1 { " WHERE " } else { " AND " });
+            self.sql.push_str(&format!("({column} = ?{} OR {column} IS NULL)", self.values.len()));
+        }
+    }
+
+    pub(super) fn sql(&self) -> &str {
+        &self.sql
     }
 }
 
@@ -320,7 +333,19 @@ impl Reader {
         super::migrate::format(&self.conn)
     }
 
-    fn page<T>(
+    /// Rows of a statement that begins with these conditions' values.
+    pub(super) fn rows_of<T>(
+        &self,
+        sql: &str,
+        conditions: &Conditions,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, LedgerError> {
+        let mut statement = self.conn.prepare_cached(sql).doing("list")?;
+        let rows = statement.query_map(rusqlite::params_from_iter(&conditions.values), read).doing("list")?;
+        rows.collect::<rusqlite::Result<_>>().doing("list")
+    }
+
+    pub(super) fn page<T>(
         &self,
         select: &str,
         conditions: &Conditions,
@@ -330,14 +355,16 @@ impl Reader {
     ) -> Result<Vec<T>, LedgerError> {
         let one_more = limit.clamp(1, PAGE_MAX).saturating_add(1);
         let sql = format!("{select}{} ORDER BY {key} DESC LIMIT {one_more}", conditions.sql);
-        let mut statement = self.conn.prepare_cached(&sql).doing("list")?;
-        let rows = statement.query_map(rusqlite::params_from_iter(&conditions.values), read).doing("list")?;
-        rows.collect::<rusqlite::Result<_>>().doing("list")
+        self.rows_of(&sql, conditions, read)
     }
 }
 
 /// One row more than wanted was read: it tells whether there is another page.
-fn page<R, T>(mut rows: Vec<R>, limit: usize, item: impl FnMut(R) -> Result<(i64, T), LedgerError>) -> Result<PageOf<T>, LedgerError> {
+pub(super) fn page<R, T>(
+    mut rows: Vec<R>,
+    limit: usize,
+    item: impl FnMut(R) -> Result<(i64, T), LedgerError>,
+) -> Result<PageOf<T>, LedgerError> {
     let limit = limit.clamp(1, PAGE_MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::trust;
-use crate::fault::{Fault, fault};
+use crate::fault::Fault;
 
 /// The socket's name in the state directory.
 const SOCKET: &str = "belay.sock";
@@ -87,25 +87,39 @@ impl Place {
             return untrusted;
         }
         match (self, error.kind()) {
-            (Self::Socket(path), ErrorKind::NotFound) => fault(
-                format!("no server answers at {}: there is no such socket", path.display()),
-                "start one with `belay serve`, or say where it is: --state DIR, or --server http://HOST:7878 with BELAY_TOKEN",
-            ),
-            (Self::Socket(path), ErrorKind::ConnectionRefused) => fault(
-                format!("no server answers at {}: the socket is there, but nobody listens", path.display()),
-                "start the server again with `belay serve`",
-            ),
-            (Self::Socket(path), ErrorKind::PermissionDenied) => fault(
-                format!("{} may not be opened by this user", path.display()),
-                "use `sudo`, or ask for a token and use --server http://HOST:7878 with BELAY_TOKEN",
-            ),
-            (_, _) => fault(format!("no server answers at {self}: {error}"), "is `belay serve` running there, and is the address right?"),
+            (Self::Socket(path), ErrorKind::NotFound) => {
+                Fault::new(format!("no server answers at {}: there is no such socket", path.display()))
+                    .help("start one with `belay serve`, or say where it is: --state DIR, --profile NAME, or --server http://HOST:7878 with BELAY_TOKEN")
+                    .passing()
+            }
+            (Self::Socket(path), ErrorKind::ConnectionRefused) => {
+                Fault::new(format!("no server answers at {}: the socket is there, but nobody listens", path.display()))
+                    .help("start the server again with `belay serve`")
+                    .passing()
+            }
+            (Self::Socket(path), ErrorKind::PermissionDenied) => Fault::new(format!("{} may not be opened by this user", path.display()))
+                .help("use `sudo`, or ask for a token and use --server http://HOST:7878 with BELAY_TOKEN"),
+            (_, _) => Fault::new(format!("no server answers at {self}: {error}"))
+                .help("is `belay serve` running there, and is the address right?")
+                .passing(),
         }
+        .into()
+    }
+
+    /// That the connection ended before the answer did.
+    pub(super) fn broken_off(&self, error: &anyhow::Error) -> anyhow::Error {
+        Fault::new(format!("the server at {self} broke off: {error:#}"))
+            .help("was it stopped just now? Its log tells more")
+            .passing()
+            .into()
     }
 
     /// That it did not answer in time.
     pub(super) fn silent(&self, waited: Duration) -> anyhow::Error {
-        fault(format!("the server at {self} did not answer within {} s", waited.as_secs()), "look at its log; `belay doctor` tells more")
+        Fault::new(format!("the server at {self} did not answer within {} s", waited.as_secs()))
+            .help("look at its log; `belay doctor` tells more")
+            .passing()
+            .into()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use belay_api::http::EffectRow;
 
+use crate::again::Again;
 use crate::out::inert::clip;
 use crate::out::paint::{Colour, Paint, Sign};
 use crate::out::table::Table;
@@ -18,6 +19,8 @@ pub struct Args {
     reach: Reach,
     #[command(flatten)]
     form: Form,
+    #[command(flatten)]
+    again: Again,
 }
 
 /// Lists alerts that are not delivered.
@@ -25,6 +28,10 @@ pub struct Args {
 /// # Errors
 /// The server's refusal, or why it could not be asked.
 pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
+    args.again.show(&args.form, colour, async || once(args, colour).await).await
+}
+
+async fn once(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     let session = Session::new(&args.reach, &args.form, colour)?;
     session.list("/api/v1/alerts", &[], args.limit as usize, |session, rows| page(rows, &session.when, session.paint)).await?;
     Ok(0)

@@ -2,6 +2,7 @@
 
 use belay_api::http::NoteRow;
 
+use crate::again::Again;
 use crate::out::inert::clip;
 use crate::out::paint::{Colour, Paint, Sign};
 use crate::out::table::Table;
@@ -21,6 +22,8 @@ pub struct Args {
     reach: Reach,
     #[command(flatten)]
     form: Form,
+    #[command(flatten)]
+    again: Again,
 }
 
 /// Lists the audit.
@@ -28,6 +31,10 @@ pub struct Args {
 /// # Errors
 /// The server's refusal, or why it could not be asked.
 pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
+    args.again.show(&args.form, colour, async || once(args, colour).await).await
+}
+
+async fn once(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     let session = Session::new(&args.reach, &args.form, colour)?;
     session
         .list("/api/v1/audit", &[("kind", args.kind.clone())], args.limit as usize, |session, rows| {

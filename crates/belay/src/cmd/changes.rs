@@ -3,6 +3,7 @@
 use belay_api::http::ChangeRow;
 
 use super::verdict;
+use crate::again::Again;
 use crate::out::inert::clip;
 use crate::out::paint::{Colour, Paint};
 use crate::out::table::Table;
@@ -28,6 +29,8 @@ pub struct Args {
     reach: Reach,
     #[command(flatten)]
     form: Form,
+    #[command(flatten)]
+    again: Again,
 }
 
 /// Lists Changes.
@@ -35,6 +38,10 @@ pub struct Args {
 /// # Errors
 /// The server's refusal, or why it could not be asked.
 pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
+    args.again.show(&args.form, colour, async || once(args, colour).await).await
+}
+
+async fn once(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     let session = Session::new(&args.reach, &args.form, colour)?;
     let parameters = [("class", args.class.clone()), ("standing", args.standing.clone())];
     session.list("/api/v1/changes", &parameters, args.limit as usize, |session, rows| page(rows, &session.when, session.paint)).await?;

@@ -108,7 +108,7 @@ mod tests {
             host: None,
             warning,
             critical,
-            reach: Reach { server: None, ca: None, token_file: None, state: "/nowhere".into() },
+            reach: Reach { server: None, profile: None, ca: None, token_file: None, state: "/nowhere".into() },
         }
     }
 

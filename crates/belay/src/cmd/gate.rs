@@ -3,6 +3,7 @@
 use belay_api::http::GateView;
 use clap::Subcommand;
 
+use crate::again::Again;
 use crate::client::{escaped, query};
 use crate::fault::code;
 use crate::out::paint::{Colour, Paint, Sign};
@@ -40,6 +41,8 @@ pub struct Check {
     reach: Reach,
     #[command(flatten)]
     form: Form,
+    #[command(flatten)]
+    again: Again,
 }
 
 /// Asks the gate.
@@ -48,6 +51,10 @@ pub struct Check {
 /// The server's refusal, or why it could not be asked.
 pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     let Action::Check(check) = &args.action;
+    check.again.show(&check.form, colour, async || once(check, colour).await).await
+}
+
+async fn once(check: &Check, colour: Colour) -> anyhow::Result<u8> {
     let session = Session::new(&check.reach, &check.form, colour)?;
     let asked = query(&[("environment", check.environment.clone()), ("noop", check.noop.then(|| "1".to_owned()))]);
     let path = format!("/api/v1/gate/{}{asked}", escaped(&check.host));

@@ -2,6 +2,7 @@
 
 use belay_api::http::{DoctorView, LintView};
 
+use crate::again::Again;
 use crate::fault::code;
 use crate::out::inert::{clip, inert};
 use crate::out::paint::{Colour, Paint, Sign, Tone};
@@ -18,6 +19,8 @@ pub struct Args {
     reach: Reach,
     #[command(flatten)]
     form: Form,
+    #[command(flatten)]
+    again: Again,
 }
 
 /// Checks the declared signals: 1 when one has no data.
@@ -25,6 +28,10 @@ pub struct Args {
 /// # Errors
 /// The server's refusal, or why it could not be asked.
 pub async fn lint(args: &Args, colour: Colour) -> anyhow::Result<u8> {
+    args.again.show(&args.form, colour, async || lint_once(args, colour).await).await
+}
+
+async fn lint_once(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     let session = Session::new(&args.reach, &args.form, colour)?;
     let view = session.show("/api/v1/lint", |session, view: &LintView| lint_table(view, session.paint)).await?;
     Ok(if view.ok { code::OK } else { code::ERROR })
@@ -35,6 +42,10 @@ pub async fn lint(args: &Args, colour: Colour) -> anyhow::Result<u8> {
 /// # Errors
 /// The server's refusal, or why it could not be asked.
 pub async fn doctor(args: &Args, colour: Colour) -> anyhow::Result<u8> {
+    args.again.show(&args.form, colour, async || doctor_once(args, colour).await).await
+}
+
+async fn doctor_once(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     let session = Session::new(&args.reach, &args.form, colour)?;
     let view = session.show("/api/v1/doctor", |session, view: &DoctorView| doctor_lines(view, session.paint)).await?;
     Ok(if view.ok { code::OK } else { code::ERROR })

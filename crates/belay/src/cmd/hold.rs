@@ -4,6 +4,7 @@ use belay_api::http::{HoldAltered, HoldPlaced, HoldRow, HoldView};
 use clap::Subcommand;
 use hyper::Method;
 
+use crate::again::Again;
 use crate::client::{Content, escaped, read};
 use crate::fault::Fault;
 use crate::out::inert::clip;
@@ -92,6 +93,8 @@ pub struct List {
     reach: Reach,
     #[command(flatten)]
     form: Form,
+    #[command(flatten)]
+    again: Again,
 }
 
 /// A hold to show.
@@ -103,6 +106,8 @@ pub struct Show {
     reach: Reach,
     #[command(flatten)]
     form: Form,
+    #[command(flatten)]
+    again: Again,
 }
 
 /// A hold to extend.
@@ -184,19 +189,23 @@ pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
             let path = format!("{PATH}/{}/release", escaped(&release.id));
             post(&release.reach, &release.form, colour, &path, Content::json(&body)?.seen(release.revision), "Released").await
         }
-        Action::List(list) => {
-            let session = Session::new(&list.reach, &list.form, colour)?;
-            let all = list.all.then(|| "1".to_owned());
-            session.list(PATH, &[("all", all)], 500, |session, rows| page(rows, &session.when, session.paint)).await?;
-            Ok(0)
-        }
-        Action::Show(show) => {
-            let session = Session::new(&show.reach, &show.form, colour)?;
-            let path = format!("{PATH}/{}", escaped(&show.id));
-            session.show(&path, |session, view: &HoldView| of_hold(view, &session.when, session.paint)).await?;
-            Ok(0)
-        }
+        Action::List(args) => args.again.show(&args.form, colour, async || list(args, colour).await).await,
+        Action::Show(args) => args.again.show(&args.form, colour, async || show(args, colour).await).await,
     }
+}
+
+async fn list(args: &List, colour: Colour) -> anyhow::Result<u8> {
+    let session = Session::new(&args.reach, &args.form, colour)?;
+    let all = args.all.then(|| "1".to_owned());
+    session.list(PATH, &[("all", all)], 500, |session, rows| page(rows, &session.when, session.paint)).await?;
+    Ok(0)
+}
+
+async fn show(args: &Show, colour: Colour) -> anyhow::Result<u8> {
+    let session = Session::new(&args.reach, &args.form, colour)?;
+    let path = format!("{PATH}/{}", escaped(&args.id));
+    session.show(&path, |session, view: &HoldView| of_hold(view, &session.when, session.paint)).await?;
+    Ok(0)
 }
 
 fn placed(words: &Words) -> HoldPlaced {

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::fault::{Fault, code};
 use crate::out::inert::{inert, inert_json};
 use crate::out::paint::{Colour, Paint, Sign, Tone, sign_of};
+use crate::out::progress::{Progress, Unit};
 use crate::out::told::{count, told};
 use crate::out::{self, Output};
 use crate::session::{Form, Reach};
@@ -61,7 +62,7 @@ pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     let mut told = Told {
         output: args.form.output,
         out: Paint::stdout(colour),
-        progress: files::Progress::new(files.len(), colour),
+        progress: Progress::new("Ingesting", Unit::Pieces, Some(files.len() as u64), colour),
         counts: Counts::default(),
     };
     if args.offline {
@@ -86,7 +87,7 @@ fn tool(name: &str) -> Result<String, String> {
 struct Told {
     output: Output,
     out: Paint,
-    progress: files::Progress,
+    progress: Progress,
     counts: Counts,
 }
 
@@ -108,7 +109,7 @@ impl Told {
             Output::Table => out::put(&format!("{}\n", line.shown(self.out)))?,
             Output::Json | Output::Jsonl => out::put(&format!("{}\n", inert_json(&serde_json::to_string(line)?)))?,
         }
-        self.progress.step();
+        self.progress.step(1);
         Ok(())
     }
 }

@@ -1,9 +1,11 @@
 //! `belay judge CASES`: what the judge says of recorded cases, one after the other, as if each happened now. The label of a case is never
 //! read. See docs/judge.md for the formats.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::Context;
 use belay_core::model::verdict::Look;
@@ -15,6 +17,7 @@ use crate::judge::feed::{self, Judged};
 use crate::out;
 use crate::out::inert::inert_lines;
 use crate::out::paint::Colour;
+use crate::out::progress::{Progress, Unit};
 
 /// A line of a file of cases may be so long.
 const LINE_MAX: u64 = 256 << 20;
@@ -47,17 +50,16 @@ struct Line<'a> {
 ///
 /// # Errors
 /// When a file cannot be read or written, or a line is no case.
-pub fn run(args: &Args, _colour: Colour) -> anyhow::Result<u8> {
+pub fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     let mut sink = args.out.as_deref().map(create).transpose()?;
-    let mut explained = false;
-    for_each_case(&args.cases, |case| {
+    let mut explained = None;
+    for_each_case(&args.cases, colour, |case| {
         if args.explain.as_ref().is_some_and(|id| *id != case.id) {
             return Ok(());
         }
         let judged = feed::judge(&case).with_context(|| format!("case {}", case.id))?;
         if args.explain.is_some() {
-            explained = true;
-            out::put(&explanation(&case, &judged))?;
+            explained = Some(explanation(&case, &judged));
         }
         match &mut sink {
             Some(sink) => write(sink, &case, &judged),
@@ -67,9 +69,9 @@ pub fn run(args: &Args, _colour: Colour) -> anyhow::Result<u8> {
     if let Some(mut sink) = sink {
         sink.flush().context("could not write the verdicts")?;
     }
-    match &args.explain {
-        Some(id) if !explained => Err(fault(format!("there is no case {id} in {}", args.cases.display()), "look for its id in the file")),
-        Some(_) | None => Ok(code::OK),
+    match (&args.explain, explained) {
+        (Some(id), None) => Err(fault(format!("there is no case {id} in {}", args.cases.display()), "look for its id in the file")),
+        (_, told) => told.map_or(Ok(code::OK), |text| out::put(&text).map(|()| code::OK)),
     }
 }
 
@@ -78,9 +80,12 @@ fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
 }
 
 /// Calls `each` with every case of a file, in order.
-fn for_each_case(path: &Path, mut each: impl FnMut(Case) -> anyhow::Result<()>) -> anyhow::Result<()> {
+fn for_each_case(path: &Path, colour: Colour, mut each: impl FnMut(Case) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let file = File::open(path).with_context(|| format!("could not open {}", path.display()))?;
     let packed = path.extension().is_some_and(|extension| extension == "gz");
+    let mut progress = Progress::new("Judging", Unit::Bytes, file.metadata().ok().map(|meta| meta.len()), colour);
+    let taken = Rc::new(Cell::new(0));
+    let file = Counted { file, taken: Rc::clone(&taken) };
     let bytes: Box<dyn Read> = if packed { Box::new(flate2::read::MultiGzDecoder::new(file)) } else { Box::new(file) };
     let mut reader = BufReader::new(bytes);
     let mut line = String::new();
@@ -97,9 +102,24 @@ fn for_each_case(path: &Path, mut each: impl FnMut(Case) -> anyhow::Result<()>) 
         if let Some(wrong) = case.fault() {
             return Err(Fault::new(format!("{}:{number} ({}) is no case: {wrong}", path.display(), case.id)).into());
         }
+        progress.at(taken.get());
         each(case)?;
     }
     Ok(())
+}
+
+/// A file, and how much of it was read.
+struct Counted {
+    file: File,
+    taken: Rc<Cell<u64>>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(into)?;
+        self.taken.set(self.taken.get() + read as u64);
+        Ok(read)
+    }
 }
 
 fn write(sink: &mut impl Write, case: &Case, judged: &Judged) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 use belay_api::http::{CountView, PinPlaced, PinRow};
 use hyper::Method;
 
+use crate::again::Again;
 use crate::client::{Content, read};
 use crate::fault::Fault;
 use crate::out::inert::clip;
@@ -43,6 +44,8 @@ pub struct Args {
     reach: Reach,
     #[command(flatten)]
     form: Form,
+    #[command(flatten)]
+    again: Again,
 }
 
 /// Fixes hosts, frees them, or lists those that are fixed.
@@ -50,11 +53,11 @@ pub struct Args {
 /// # Errors
 /// The server's refusal, or why it could not be asked.
 pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
-    let session = Session::new(&args.reach, &args.form, colour)?;
     if args.hosts.is_empty() && args.classes.is_empty() {
-        session.list(PATH, &[], usize::MAX, |session, rows| page(rows, &session.when, session.paint)).await?;
-        return Ok(0);
+        return args.again.show(&args.form, colour, async || list(args, colour).await).await;
     }
+    args.again.refuse("a pin")?;
+    let session = Session::new(&args.reach, &args.form, colour)?;
     if !args.end && (args.environment.is_none() || args.lasts.is_none()) {
         return Err(Fault::usage("a pin needs an environment and an end").help("--environment NAME --for 8h, or --end to end pins").into());
     }
@@ -78,6 +81,12 @@ pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
         _ => format!("{} no more", count(hosts, "host")),
     };
     out::put(&format!("{}\n", told(session.paint, Tone::Good, "Pinned", &line)))?;
+    Ok(0)
+}
+
+async fn list(args: &Args, colour: Colour) -> anyhow::Result<u8> {
+    let session = Session::new(&args.reach, &args.form, colour)?;
+    session.list(PATH, &[], usize::MAX, |session, rows| page(rows, &session.when, session.paint)).await?;
     Ok(0)
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use belay_api::http::{PlanView, RevertBody, RevertView};
 use hyper::Method;
 
+use crate::again::Again;
 use crate::client::{Content, escaped, read};
 use crate::fault::Fault;
 use crate::out::paint::{Colour, Paint, Sign, Tone};
@@ -34,6 +35,8 @@ pub struct Args {
     reach: Reach,
     #[command(flatten)]
     form: Form,
+    #[command(flatten)]
+    again: Again,
 }
 
 /// Takes a Change back, says what that would do, or shows how far it is.
@@ -41,15 +44,15 @@ pub struct Args {
 /// # Errors
 /// The server's refusal, or why it could not be asked.
 pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
+    if args.dry_run || (args.id.starts_with("r-") && !args.stop) {
+        return args.again.show(&args.form, colour, async || look(args, colour).await).await;
+    }
+    args.again.refuse("a revert that is asked for")?;
     let session = Session::new(&args.reach, &args.form, colour)?;
     if args.id.starts_with("r-") {
-        return of_revert(args, &session).await;
+        return stop(args, &session).await;
     }
     let path = format!("/api/v1/changes/{}/revert", escaped(&args.id));
-    if args.dry_run {
-        session.show(&path, |session, view: &PlanView| plan(view, session.paint)).await?;
-        return Ok(0);
-    }
     let Some(reason) = args.reason.clone() else {
         let help = format!("look first: belay revert {} --dry-run; then: --reason TEXT", args.id);
         return Err(Fault::usage("a revert needs a reason").help(help).into());
@@ -58,12 +61,20 @@ pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     told_of(&session, &raw, "Reverting")
 }
 
-async fn of_revert(args: &Args, session: &Session) -> anyhow::Result<u8> {
-    let path = format!("/api/v1/reverts/{}", escaped(&args.id));
-    if !args.stop {
-        session.show(&path, |session, view: &RevertView| progress(view, session.paint)).await?;
-        return Ok(0);
+/// What a revert would do, or how far one is.
+async fn look(args: &Args, colour: Colour) -> anyhow::Result<u8> {
+    let session = Session::new(&args.reach, &args.form, colour)?;
+    let id = escaped(&args.id);
+    if args.id.starts_with("r-") {
+        session.show(&format!("/api/v1/reverts/{id}"), |session, view: &RevertView| progress(view, session.paint)).await?;
+    } else {
+        session.show(&format!("/api/v1/changes/{id}/revert"), |session, view: &PlanView| plan(view, session.paint)).await?;
     }
+    Ok(0)
+}
+
+async fn stop(args: &Args, session: &Session) -> anyhow::Result<u8> {
+    let path = format!("/api/v1/reverts/{}", escaped(&args.id));
     let reason = args.reason.clone().unwrap_or_default();
     let raw = session.client.ask(Method::POST, &format!("{path}/stop"), Some(Content::json(&RevertBody { reason })?)).await?;
     told_of(session, &raw, "Stopped")

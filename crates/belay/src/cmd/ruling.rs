@@ -3,7 +3,9 @@
 use belay_api::http::{ChangeView, RulingBody};
 use hyper::Method;
 
+use super::verdict;
 use crate::client::{Content, escaped, read};
+use crate::fault::Fault;
 use crate::out::inert::clip;
 use crate::out::paint::{Colour, Tone};
 use crate::out::told::{count, told};
@@ -25,6 +27,37 @@ pub struct Args {
     reach: Reach,
     #[command(flatten)]
     form: Form,
+}
+
+/// What to decide, and how: both verdicts under one name, as `accept` and `reject` give them.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "The same as `belay accept` and `belay reject`, with the same exit codes: 0 done, 1 could not be done, 64 usage.")]
+pub struct Override {
+    #[command(flatten)]
+    args: Args,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// The verdict to give.
+#[derive(clap::Args, Debug)]
+#[group(required = true, multiple = false)]
+pub struct Which {
+    /// It is good
+    #[arg(long)]
+    accept: bool,
+    /// It is bad
+    #[arg(long)]
+    reject: bool,
+}
+
+/// Gives the verdict that is asked for.
+///
+/// # Errors
+/// The server's refusal, or why it could not be asked.
+pub async fn overrule(args: &Override, colour: Colour) -> anyhow::Result<u8> {
+    let ruling = if args.which.accept { Ruling::Accept } else { Ruling::Reject };
+    run(&args.args, ruling, colour).await
 }
 
 /// Which verdict.
@@ -51,7 +84,12 @@ impl Ruling {
 /// The server's refusal, or why it could not be asked.
 pub async fn run(args: &Args, ruling: Ruling, colour: Colour) -> anyhow::Result<u8> {
     let session = Session::new(&args.reach, &args.form, colour)?;
-    let path = format!("/api/v1/changes/{}", escaped(&args.id));
+    if args.reason.trim().is_empty() {
+        return Err(Fault::usage("a verdict needs a reason that says something")
+            .help("--reason TEXT; it is shown with the verdict for ever")
+            .into());
+    }
+    let path = format!("/api/v1/changes/{}", escaped(verdict::change(&args.id)?));
     let before: ChangeView = session.client.get(&path).await?;
     // Without a word about it, what stands there now is what is decided on.
     let seen = args.seen.clone().or_else(|| Some(before.evidence_mark.clone()).filter(|mark| !mark.is_empty()));

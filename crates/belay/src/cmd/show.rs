@@ -4,6 +4,7 @@ use belay_api::http::{ChangeView, FindingView, NumbersView, RunView};
 use belay_core::explain::change::number;
 
 use super::verdict;
+use crate::again::Again;
 use crate::client::escaped;
 use crate::fault::Fault;
 use crate::out::inert::clip;
@@ -28,6 +29,8 @@ pub struct Args {
     reach: Reach,
     #[command(flatten)]
     form: Form,
+    #[command(flatten)]
+    again: Again,
 }
 
 /// Shows a Change or a run.
@@ -35,6 +38,10 @@ pub struct Args {
 /// # Errors
 /// The server's refusal, or why it could not be asked.
 pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
+    args.again.show(&args.form, colour, async || once(args, colour).await).await
+}
+
+async fn once(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     let session = Session::new(&args.reach, &args.form, colour)?;
     if args.id.starts_with("run-") {
         let path = format!("/api/v1/runs/{}", escaped(&args.id));

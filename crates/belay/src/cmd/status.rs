@@ -5,6 +5,7 @@ use belay_core::model::time::Timestamp;
 use hyper::{Method, StatusCode};
 
 use super::{changes, hold};
+use crate::again::Again;
 use crate::client::{escaped, query, read, refused};
 use crate::fault::fault;
 use crate::out::inert::clip;
@@ -28,6 +29,8 @@ pub struct Args {
     reach: Reach,
     #[command(flatten)]
     form: Form,
+    #[command(flatten)]
+    again: Again,
 }
 
 /// Shows how things stand.
@@ -35,6 +38,10 @@ pub struct Args {
 /// # Errors
 /// The server's refusal, or why it could not be asked.
 pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
+    args.again.show(&args.form, colour, async || once(args, colour).await).await
+}
+
+async fn once(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     let session = Session::new(&args.reach, &args.form, colour)?;
     match &args.of {
         None => drop(session.show("/api/v1/status", |session, view: &StatusView| whole(view, &session.when, session.paint)).await?),

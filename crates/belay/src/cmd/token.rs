@@ -4,6 +4,7 @@ use belay_api::http::{PrincipalView, TokenBody, TokenIssued, TokenRow};
 use clap::Subcommand;
 use hyper::Method;
 
+use crate::again::Again;
 use crate::client::{Content, escaped, read};
 use crate::out::inert::inert;
 use crate::out::paint::{Colour, Paint, Tone};
@@ -75,6 +76,8 @@ pub struct List {
     reach: Reach,
     #[command(flatten)]
     form: Form,
+    #[command(flatten)]
+    again: Again,
 }
 
 /// A credential to end.
@@ -95,16 +98,19 @@ pub struct Revoke {
 pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     match &args.action {
         Action::Add(args) => add(args, colour).await?,
-        Action::List(args) => {
-            let session = Session::new(&args.reach, &args.form, colour)?;
-            session.list(PATH, &[], usize::MAX, |session, rows| page(rows, &session.when, session.paint)).await?;
-        }
+        Action::List(args) => return args.again.show(&args.form, colour, async || list(args, colour).await).await,
         Action::Revoke(args) => {
             let session = Session::new(&args.reach, &args.form, colour)?;
             session.client.ask(Method::DELETE, &format!("{PATH}/{}", escaped(&args.name)), None).await?;
             out::note(&told(Paint::stderr(colour), Tone::Good, "Ended", &args.name));
         }
     }
+    Ok(0)
+}
+
+async fn list(args: &List, colour: Colour) -> anyhow::Result<u8> {
+    let session = Session::new(&args.reach, &args.form, colour)?;
+    session.list(PATH, &[], usize::MAX, |session, rows| page(rows, &session.when, session.paint)).await?;
     Ok(0)
 }
 

@@ -2,8 +2,19 @@
 
 use belay_api::http::ChangeRow;
 
-use crate::fault::code;
+use crate::fault::{Fault, code};
 use crate::out::paint::{Paint, Sign, sign_of};
+
+/// The name of a Change, as far as it can be one: what is certainly none is a mistake of the command line.
+///
+/// # Errors
+/// When it is none.
+pub fn change(id: &str) -> Result<&str, Fault> {
+    if belay_core::model::ids::ChangeId::parse(id).is_some() {
+        return Ok(id);
+    }
+    Err(Fault::usage(format!("{id:?} is no Change")).help("Changes are called like c-17: `belay changes`"))
+}
 
 /// The exit code of a Change that stands so.
 pub fn exit_code(row: &ChangeRow) -> u8 {

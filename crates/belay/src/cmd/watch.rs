@@ -9,7 +9,6 @@ use belay_api::http::{ChangeView, FindingView};
 
 use super::verdict;
 use crate::client::escaped;
-use crate::fault::Fault;
 use crate::out::inert::clip;
 use crate::out::paint::{Colour, Paint, Sign};
 use crate::out::told::count;
@@ -43,10 +42,7 @@ pub struct Args {
 /// The server's refusal, or why it could not be asked.
 pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     let session = Session::new(&args.reach, &args.form, colour)?;
-    if !args.id.starts_with("c-") {
-        return Err(Fault::usage(format!("{:?} is no Change", args.id)).help("Changes are called like c-17: `belay changes`").into());
-    }
-    let path = format!("/api/v1/changes/{}", escaped(&args.id));
+    let path = format!("/api/v1/changes/{}", escaped(verdict::change(&args.id)?));
     let live = session.output == Output::Table && std::io::stdout().is_terminal();
     let begun = Instant::now();
     let (mut drawn, mut last) = (0, String::new());
@@ -77,7 +73,8 @@ pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// A length of time on the command line.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is no length of time; write for example 90s, 30m or 2h");
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let seconds = match unit {
@@ -107,7 +104,7 @@ fn say_if_new(line: &str, last: &mut String) -> anyhow::Result<()> {
 }
 
 /// A Change on one line.
-fn line(view: &ChangeView, paint: Paint) -> String {
+pub(super) fn line(view: &ChangeView, paint: Paint) -> String {
     let row = &view.row;
     let harm = view.findings.iter().find(|finding| finding.says == "harm").map(|finding| format!(": {}", clip(&finding.text, 100)));
     format!("{}  {}  {} hosts{}", verdict::standing(row, paint), row.id, verdict::hosts(row), harm.unwrap_or_default())

@@ -3,6 +3,7 @@
 use belay_api::http::{ChangeRow, WhyView};
 
 use super::verdict;
+use crate::again::Again;
 use crate::client::escaped;
 use crate::out::inert::inert;
 use crate::out::paint::{Colour, Paint, Tone};
@@ -19,6 +20,8 @@ pub struct Args {
     reach: Reach,
     #[command(flatten)]
     form: Form,
+    #[command(flatten)]
+    again: Again,
 }
 
 /// Explains a Change or a host.
@@ -26,6 +29,10 @@ pub struct Args {
 /// # Errors
 /// The server's refusal, or why it could not be asked.
 pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
+    args.again.show(&args.form, colour, async || once(args, colour).await).await
+}
+
+async fn once(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     let session = Session::new(&args.reach, &args.form, colour)?;
     let subject = escaped(&args.subject);
     session.show(&format!("/api/v1/why/{subject}"), |session, view: &WhyView| lines(view, session.paint)).await?;

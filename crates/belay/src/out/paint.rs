@@ -1,7 +1,9 @@
 //! Colour and signs: only where somebody looks, never the only bearer of a meaning.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 
+use clap::ValueEnum;
 use owo_colors::OwoColorize;
 
 /// When to use colour.
@@ -14,6 +16,32 @@ pub enum Colour {
     Always,
     /// Not at all.
     Never,
+}
+
+impl Colour {
+    /// What these arguments say, before they are understood: help and complaints about them are painted as well.
+    pub fn asked_for(mut arguments: impl Iterator<Item = OsString>) -> Self {
+        let mut found = Self::default();
+        while let Some(argument) = arguments.next() {
+            let value = match argument.to_str() {
+                Some("--") => break,
+                Some("--color") => arguments.next().unwrap_or_default(),
+                Some(text) => text.strip_prefix("--color=").unwrap_or_default().into(),
+                None => continue,
+            };
+            found = value.to_str().and_then(|word| Self::from_str(word, false).ok()).unwrap_or(found);
+        }
+        found
+    }
+
+    /// The same for clap's own texts.
+    pub const fn of_help(self) -> clap::ColorChoice {
+        match self {
+            Self::Auto => clap::ColorChoice::Auto,
+            Self::Always => clap::ColorChoice::Always,
+            Self::Never => clap::ColorChoice::Never,
+        }
+    }
 }
 
 /// What a text says by its colour.
@@ -167,6 +195,16 @@ mod tests {
         assert_eq!(Paint::of(Colour::Auto, false).tone("x", Tone::Bad), "x");
         assert_eq!(Paint::of(Colour::Never, true).tone("x", Tone::Bad), "x");
         assert!(Paint::of(Colour::Always, false).tone("x", Tone::Bad).starts_with('\u{1b}'));
+    }
+
+    #[test]
+    fn what_is_asked_for_is_known_before_the_command_line_is_understood() {
+        let of = |words: &[&str]| Colour::asked_for(words.iter().map(|word| (*word).into()));
+        assert_eq!(of(&["bogus", "--color=always"]), Colour::Always);
+        assert_eq!(of(&["--color", "never", "status", "--help"]), Colour::Never);
+        assert_eq!(of(&["--", "--color=never"]), Colour::Auto);
+        assert_eq!(of(&["--color"]), Colour::Auto);
+        assert_eq!(of(&["--color=loud"]), Colour::Auto);
     }
 
     #[test]

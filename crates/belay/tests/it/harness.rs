@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The binary, with nothing of this process's environment that would change what it does.
 pub fn belay(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_belay"));
-    for name in ["BELAY_SERVER", "BELAY_CA", "BELAY_TOKEN", "BELAY_STATE", "BELAY_LOG", "NO_COLOR"] {
+    for name in ["BELAY_SERVER", "BELAY_CA", "BELAY_TOKEN", "BELAY_STATE", "BELAY_LOG", "BELAY_PROFILE", "XDG_CONFIG_HOME", "NO_COLOR"] {
         command.env_remove(name);
     }
     command.args(args).env("LC_ALL", "C").stdin(Stdio::null());

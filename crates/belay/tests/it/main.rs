@@ -11,4 +11,6 @@ mod readme;
 mod reports;
 mod serve;
 mod tls;
+mod users;
+mod verbs;
 mod wire;

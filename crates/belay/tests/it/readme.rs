@@ -86,7 +86,7 @@ fn every_command_in_readme_and_manual_is_understood() {
             }
             // Placeholders of the manual, such as HOST or c-17, are answered with 1: there is no such thing.
             let mut run = belay(&[]);
-            run.args(&arguments).env("BELAY_STATE", &server.state).current_dir(root());
+            run.args(&arguments).env("BELAY_STATE", &server.state).env("XDG_CONFIG_HOME", dir.path()).current_dir(root());
             let ended = ran(run.output().unwrap());
             assert!((0..=4).contains(&ended.code), "{}: belay {command}: {} {}", file.display(), ended.code, ended.err);
         }

@@ -31,6 +31,7 @@ fn the_secret_opens_the_network_and_nothing_else_does() {
     let secret = server.greeting.lines().find_map(|line| line.trim().strip_prefix("admin ")).unwrap().trim();
     let file = dir.path().join("token");
     std::fs::write(&file, format!("{secret}\n")).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let with = run(&["status", "--server", &url, "--token-file", file.to_str().unwrap()]);
     assert_eq!(with.code, 0, "{}", with.err);
 }

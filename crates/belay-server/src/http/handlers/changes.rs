@@ -2,11 +2,12 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
-use belay_api::http::{ChangeRow, ChangeView, Page, RulingBody};
-use belay_core::decide::{Input, Ruling};
+use belay_api::http::{ChangeRow, ChangeView, Page, PlannedView, RulingBody};
+use belay_core::decide::{Input, Ruling, plan as planning};
 use belay_core::explain::why;
 use belay_core::model::change::Change;
 use belay_core::model::ids::{ChangeId, ClassName};
+use belay_core::state::State;
 
 use super::super::App;
 use super::super::refusal::Refusal;
@@ -25,10 +26,37 @@ pub(crate) const LIST: [Param; 4] = [
     Param { name: "standing", about: "Only Changes that stand so: `on trial`, `suspect`, `accepted`, `rejected` or `inconclusive`." },
 ];
 
+/// Parameters of the plan.
+pub(crate) const PLAN: [Param; 3] = [PAGED[0], PAGED[1], Param { name: "class", about: "Only of this class." }];
+
+/// What would come to whom next.
+pub(crate) async fn plan(call: Call) -> Result<Page<PlannedView>, Refusal> {
+    let class = class(&call)?;
+    let (after, limit) = (after(&call)?.map(ChangeId), limit(&call)?);
+    let now = call.app.drive.now();
+    call.app.drive.read(|state| {
+        if class.as_ref().is_some_and(|class| !is_known(state, class)) {
+            return Err(Refusal::not_found("there is no such class, declared or with hosts"));
+        }
+        let mut planned = planning::plan(state, class.as_ref(), after, now).peekable();
+        let shown: Vec<_> = planned.by_ref().take(limit).collect();
+        let next = planned.peek().and_then(|_| shown.last()).map(|(change, _)| change.id.0.to_string());
+        let items = shown.iter().map(|(change, planned)| PlannedView::of(state, change, planned, now)).collect();
+        Ok(Page { items, next })
+    })
+}
+
+fn is_known(state: &State, class: &ClassName) -> bool {
+    state.policy.classes.iter().any(|known| known.name == *class) || state.census_of(class).hosts > 0
+}
+
+fn class(call: &Call) -> Result<Option<ClassName>, Refusal> {
+    call.query("class").map(ClassName::parse).transpose().map_err(|bad| Refusal::bad_request(format!("class: {bad}")))
+}
+
 /// Changes, newest first.
 pub(crate) async fn list(call: Call) -> Result<Page<ChangeRow>, Refusal> {
-    let class = call.query("class").map(ClassName::parse).transpose().map_err(|bad| Refusal::bad_request(format!("class: {bad}")))?;
-    let filter = ChangeFilter { class, standing: call.query("standing").map(str::to_owned), since: None };
+    let filter = ChangeFilter { class: class(&call)?, standing: call.query("standing").map(str::to_owned), since: None };
     let (before, limit) = (after(&call)?, limit(&call)?);
     let found = call.app.readers.ask(move |reader| reader.changes(&filter, before, limit)).await?;
     Ok(call.app.drive.read(|state| page(found, |change| ChangeRow::of(state, &change))))

@@ -110,7 +110,7 @@ pub(crate) async fn start_selfcheck(call: Call, body: SelfCheckBody) -> Result<R
     if let Some(class) = wanted.iter().find(|class| !principal.reaches(class)) {
         return Err(Refusal::forbidden(format!("it concerns class {class}, and you are limited to others: name yours")));
     }
-    call.app.selfcheck.ask(wanted.into_iter(), &principal.actor());
+    call.app.selfcheck.ask(wanted, &principal.actor());
     Ok(Reply(StatusCode::ACCEPTED, SelfCheckAsked { running: running(&call) }))
 }
 

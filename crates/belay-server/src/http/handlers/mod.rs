@@ -8,6 +8,7 @@ pub(crate) mod facade;
 pub(crate) mod health;
 pub(crate) mod hosts;
 pub(crate) mod login;
+pub(crate) mod news;
 pub(crate) mod people;
 pub(crate) mod reports;
 pub(crate) mod run_health;

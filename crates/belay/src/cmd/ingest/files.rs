@@ -1,15 +1,9 @@
-//! Which files there are, and how far along them we are.
+//! Which files there are.
 
-use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::out::paint::{Colour, Paint, Tone};
-
-/// Below this many files no bar is drawn.
-const LONG: usize = 20;
-const BAR: usize = 30;
 /// Deeper directories are no archive of reports, or a circle.
 const DEPTH_MAX: usize = 32;
 
@@ -52,49 +46,6 @@ fn looks_like_a_report(path: &Path) -> bool {
     ending && path.file_name().is_some_and(|name| name != "last_run_summary.yaml")
 }
 
-/// A bar on stderr, where somebody looks and it takes long.
-pub struct Progress {
-    paint: Paint,
-    shown: bool,
-    done: usize,
-    all: usize,
-}
-
-impl Progress {
-    /// A bar for so many files.
-    pub fn new(all: usize, colour: Colour) -> Self {
-        let shown = all > LONG && std::io::stderr().is_terminal() && std::env::var("TERM").is_ok_and(|term| term != "dumb");
-        Self { paint: Paint::stderr(colour), shown, done: 0, all }
-    }
-
-    /// One more is done.
-    pub fn step(&mut self) {
-        self.done += 1;
-        if self.shown {
-            self.draw(&self.bar());
-        }
-    }
-
-    /// Takes the bar away, so that a line can be printed.
-    pub fn clear(&self) {
-        if self.shown && self.done > 0 {
-            self.draw("");
-        }
-    }
-
-    fn bar(&self) -> String {
-        let full = BAR * self.done / self.all.max(1);
-        let verb = self.paint.tone(&format!("{:>12}", "Ingesting"), Tone::Busy);
-        format!("{verb} [{}{}] {}/{}", "=".repeat(full), " ".repeat(BAR - full), self.done, self.all)
-    }
-
-    fn draw(&self, text: &str) {
-        let mut stderr = std::io::stderr().lock();
-        // A bar that cannot be drawn is no reason to stop.
-        let _ = write!(stderr, "\r{text}\x1b[K").and_then(|()| stderr.flush());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,11 +62,5 @@ mod tests {
         let found = below(&[dir.path().to_owned(), at("b/notes.txt")]).unwrap();
         assert_eq!(found, ["b/10.yaml", "b/2.yaml", "b/c/x.yml", "z.json", "b/notes.txt"].map(at));
         assert!(below(&[at("none")]).unwrap_err().to_string().contains("none"));
-    }
-
-    #[test]
-    fn the_bar_fills_as_files_are_done() {
-        let bar = Progress { paint: Paint::plain(), shown: true, done: 50, all: 100 };
-        assert_eq!(bar.bar(), format!("   Ingesting [{}{}] 50/100", "=".repeat(15), " ".repeat(15)));
     }
 }
