@@ -4,6 +4,7 @@ mod calibration;
 mod catalog;
 mod gate;
 mod judge;
+mod reports;
 mod wilson;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "gate", run: gate::run },
     Bench { name: "judge", run: judge::run },
     Bench { name: "calibration", run: calibration::run },
+    Bench { name: "reports", run: reports::run },
 ];
 
 pub fn run(root: &Path, words: &[&str]) -> anyhow::Result<ExitCode> {

@@ -4,19 +4,19 @@
 //! Nothing but what was written here is started, and nothing else is stopped.
 
 mod app;
-mod belay;
+pub mod belay;
 mod catch;
 mod hold;
-mod http;
+pub mod http;
 pub mod install;
-mod lab;
+pub mod lab;
 mod puppet;
 mod receiver;
 mod server;
 mod ship;
 mod sitemonitor;
 mod story;
-mod tale;
+pub mod tale;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
