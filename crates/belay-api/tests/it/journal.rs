@@ -48,6 +48,7 @@ kinds!(
     WouldHaveRefused,
     StaleSet,
     ForeignSet,
+    AilingSet,
     ClosedSet,
     SelfChecked,
     FeedSet,

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::host::talk::{Lock, Schedule};
-use crate::model::host::Host;
+pub use crate::model::ailment::Ailment;
+use crate::model::host::{Agent, Host};
 use crate::model::ids::{ClassName, HostId, Release};
 use crate::model::policy::ClassPolicy;
 use crate::model::report::{RunKind, Version};
@@ -22,33 +23,6 @@ const CRITICAL_TIMES: i64 = 4;
 const PENDING: Span = Span::from_min(2 * 24 * 60);
 /// Fewer hosts than these of one class and release are no majority.
 const MAJORITY_MIN: usize = 3;
-
-/// What ails a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Ailment {
-    /// The environment last applied does not belong to the release it runs.
-    WrongEnvironment,
-    /// Resources failed in its last applied run.
-    Failing,
-    /// No configuration could be made for it.
-    FailedCompile,
-    /// Its last run broke off, or no configuration could be had.
-    Broken,
-    /// A kept, old configuration was applied, because no new one could be had.
-    CachedCatalog,
-    /// Nothing was applied for too long.
-    Stale,
-    /// Somebody's own lock stops the tool.
-    Disabled,
-    /// Nothing starts the tool, or what did is switched off.
-    Unscheduled,
-    /// It only rehearses, and would have changed something, for days.
-    Pending,
-    /// It carries another version than most hosts of its class and release.
-    Lagging,
-    /// What it sent last could not be read or taken.
-    Unreadable,
-}
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,40 +44,6 @@ pub struct Ails {
     pub since: Option<Timestamp>,
     /// In plain words, without the host's name.
     pub text: String,
-}
-
-impl Ailment {
-    /// All, the gravest first.
-    pub const ALL: [Self; 11] = [
-        Self::WrongEnvironment,
-        Self::Failing,
-        Self::FailedCompile,
-        Self::Broken,
-        Self::CachedCatalog,
-        Self::Stale,
-        Self::Disabled,
-        Self::Unscheduled,
-        Self::Pending,
-        Self::Lagging,
-        Self::Unreadable,
-    ];
-
-    /// Its stable code.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::WrongEnvironment => "wrong-environment",
-            Self::Failing => "failing",
-            Self::FailedCompile => "failed-compile",
-            Self::Broken => "broken-run",
-            Self::CachedCatalog => "cached-catalog",
-            Self::Stale => "stale",
-            Self::Disabled => "disabled",
-            Self::Unscheduled => "unscheduled",
-            Self::Pending => "noop-pending",
-            Self::Lagging => "lagging",
-            Self::Unreadable => "unreadable",
-        }
-    }
 }
 
 impl Severity {
@@ -268,6 +208,7 @@ fn started(host: &Host, now: Timestamp) -> Vec<Ails> {
             format!("somebody's own lock stops the tool: {message}{age}; `belay hold import {}` gives it an owner and an end", host.id);
         ails.push(Ails { what: Ailment::Disabled, severity: Severity::Warning, since: *since, text });
     }
+    ails.extend(stuck(agent, now));
     let text = match &agent.status.schedule {
         Schedule::SwitchedOff(entry) => Some(format!("its schedule is switched off: {entry}")),
         Schedule::Missing => Some("nothing starts the tool on it".to_owned()),
@@ -275,6 +216,15 @@ fn started(host: &Host, now: Timestamp) -> Vec<Ails> {
     };
     ails.extend(text.map(|text| Ails { what: Ailment::Unscheduled, severity: Severity::Warning, since: None, text }));
     ails
+}
+
+/// The lock of a run that has stood for longer than the tool itself lets a run last.
+fn stuck(agent: &Agent, now: Timestamp) -> Option<Ails> {
+    let lock = agent.status.run_lock?;
+    let (age, limit) = (now.since(lock.since), lock.limit?);
+    let whose = if agent.status.running { "its process is there" } else { "its process is gone" };
+    let text = format!("the lock of a run has stood for {age}, a run may last {limit}; {whose}");
+    (age > limit).then_some(Ails { what: Ailment::Stuck, severity: Severity::Warning, since: Some(lock.since), text })
 }
 
 fn pending(host: &Host, now: Timestamp) -> Option<Ails> {
