@@ -5,6 +5,7 @@ mod catalog;
 mod gate;
 mod judge;
 mod pages;
+mod reports;
 mod wilson;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "judge", run: judge::run },
     Bench { name: "pages", run: pages::run },
     Bench { name: "calibration", run: calibration::run },
+    Bench { name: "reports", run: reports::run },
 ];
 
 pub fn run(root: &Path, words: &[&str]) -> anyhow::Result<ExitCode> {

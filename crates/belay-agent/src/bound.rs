@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use anyhow::{Result, bail};
 use belay_adapters::tools::host::{HostTool, Layout, Places, all_host_tools, host_tool_by_name, schedule_of};
 use belay_core::host::lock::Found;
-use belay_core::host::talk::Schedule;
+use belay_core::host::talk::{RunLock, Schedule};
 use belay_core::model::ids::HostId;
 use belay_core::model::time::Timestamp;
 
@@ -15,6 +15,8 @@ use crate::durable;
 
 /// The largest lock that is read, in bytes.
 const LOCK_MAX: u64 = 1 << 20;
+/// The largest settings of the tool that are read, in bytes.
+const SETTINGS_MAX: u64 = 256 * 1024;
 /// The largest file about the tool's start that is read, in bytes.
 const SCHEDULE_MAX: u64 = 256 * 1024;
 /// The most files about the tool's start that are read.
@@ -92,6 +94,14 @@ impl Bound {
         pid.is_some_and(|pid| Path::new("/proc").join(pid.to_string()).exists())
     }
 
+    /// The lock of a run, if one stands. Whether its process is there is another question.
+    pub fn run_lock(&self) -> Option<RunLock> {
+        let since = written(&self.places.running)?;
+        let settings = durable::read(&self.places.settings, SETTINGS_MAX).ok().flatten();
+        let settings = settings.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        Some(RunLock { since, limit: self.tool.run_limit(settings.as_deref()) })
+    }
+
     /// The command line of a rehearsal.
     pub fn rehearse(&self) -> Vec<String> {
         self.wrapped(self.config.rehearse.clone().unwrap_or_else(|| self.tool.rehearse(&self.places)))
@@ -125,6 +135,7 @@ fn place<'a>(places: &'a mut Places, what: &str) -> &'a mut PathBuf {
         "report" => &mut places.report,
         "summary" => &mut places.summary,
         "running" => &mut places.running,
+        "settings" => &mut places.settings,
         "catalog" => &mut places.catalog,
         // The keys are those of the configuration's form, and there is no other.
         _ => &mut places.backups,

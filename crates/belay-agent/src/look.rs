@@ -47,5 +47,5 @@ pub fn status(kept: &Kept, bound: &Bound, schedule: Schedule, now: Timestamp) ->
         // Something is there that cannot be read, and the tool will not run past it.
         Err(why) => Lock::Foreign { message: format!("a lock that cannot be read: {why:#}"), since: None },
     };
-    HostStatus { lock, schedule, break_glass: kept.glass(now), running: bound.running(), gate: kept.asked() }
+    HostStatus { lock, schedule, break_glass: kept.glass(now), running: bound.running(), run_lock: bound.run_lock(), gate: kept.asked() }
 }

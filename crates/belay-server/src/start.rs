@@ -189,6 +189,7 @@ fn begin(tasks: &mut JoinSet<()>, app: &Arc<App>, client: Client, options: &Opti
     tasks.spawn(watched("the look at trials", fatal, observer.run(bounds.tick, stop.clone())));
     tasks.spawn(watched("the self-check", fatal, Arc::clone(&app.selfcheck).run(stop.clone())));
     tasks.spawn(watched("the watch on time", fatal, housekeeping::wake(drive.clone(), bounds.tick, stop.clone())));
+    tasks.spawn(watched("the look at run health", fatal, housekeeping::run_health(drive.clone(), bounds.tick, stop.clone())));
     tasks.spawn(watched("the outbox", fatal, outbox.run(bounds.tick, stop.clone())));
     tasks.spawn(watched("the watch on the disk", fatal, housekeeping::watch_disk(drive.clone(), dir, stop.clone())));
     tasks.spawn(watched("pruning", fatal, housekeeping::prune(drive.clone(), stop.clone())));

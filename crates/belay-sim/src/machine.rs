@@ -104,7 +104,7 @@ impl Machine {
             sent_at: at,
             release,
             facts: None,
-            status: HostStatus { lock, schedule, break_glass: None, running: false, gate: self.asked.clone() },
+            status: HostStatus { lock, schedule, break_glass: None, running: false, run_lock: None, gate: self.asked.clone() },
             holds: self.policy.iter().flat_map(|policy| policy.holds.clone()).collect(),
             events: self.events.clone(),
             results: self.results.clone(),

@@ -126,17 +126,31 @@ impl Belay {
         self.ask("GET", path, None)
     }
 
+    /// What a path answers that is no JSON.
+    pub fn text(&self, path: &str) -> anyhow::Result<String> {
+        self.sent("GET", path, "").map(|reply| reply.text())
+    }
+
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let body = body.map(Value::to_string).unwrap_or_default();
-        let bearer = format!("Bearer {}", self.admin);
-        let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
-        let reply = http::send(self.address, method, path, &headers, body.as_bytes())?;
-        ensure!(reply.status / 100 == 2, "{method} {path} answered {}: {}", reply.status, reply.text());
+        let reply = self.sent(method, path, &body.map(Value::to_string).unwrap_or_default())?;
         if reply.body.is_empty() {
             Ok(Value::Null)
         } else {
             serde_json::from_slice(&reply.body).with_context(|| format!("{method} {path}"))
         }
+    }
+
+    fn sent(&self, method: &str, path: &str, body: &str) -> anyhow::Result<http::Reply> {
+        let bearer = format!("Bearer {}", self.admin);
+        let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+        let reply = http::send(self.address, method, path, &headers, body.as_bytes())?;
+        ensure!(reply.status / 100 == 2, "{method} {path} answered {}: {}", reply.status, reply.text());
+        Ok(reply)
     }
 
     /// The last lines it printed.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 const HEAD_MAX: u64 = 64 * 1024;
 const BODY_MAX: u64 = 64 * 1024 * 1024;
 
@@ -57,7 +57,8 @@ pub fn send(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], 
         head.push_str("\r\n");
         stream.write_all(&[head.as_bytes(), body].concat())?;
         let (first, headers, body) = read(&mut BufReader::new(stream), true)?;
-        ensure!(!headers.iter().any(|(name, _)| name == "transfer-encoding"), "an answer in chunks, which nobody asked for");
+        let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value.eq_ignore_ascii_case("chunked"));
+        let body = if chunked { joined(&body)? } else { body };
         let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
         Ok(Reply { status: status.with_context(|| format!("no status in `{first}`"))?, body })
     };
@@ -103,6 +104,23 @@ fn read(from: &mut impl BufRead, answer: bool) -> anyhow::Result<Message> {
         None => {}
     }
     Ok((first, headers, body))
+}
+
+/// The chunks of a body, put together: each is its length as a hexadecimal number, a line's end, its bytes, and another line's end.
+fn joined(mut rest: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let end = rest.windows(2).position(|two| two == b"\r\n").context("a chunk without its length")?;
+        let length = std::str::from_utf8(&rest[..end])?.split(';').next().unwrap_or_default();
+        let length = usize::from_str_radix(length.trim(), 16).context("a chunk's length is no number")?;
+        if length == 0 {
+            return Ok(body);
+        }
+        rest = &rest[end + 2..];
+        ensure!(rest.len() >= length + 2, "the connection ended within a chunk");
+        body.extend_from_slice(&rest[..length]);
+        rest = &rest[length + 2..];
+    }
 }
 
 /// A listener on this machine that answers every request with what a function says of it, until it is dropped.
@@ -180,5 +198,11 @@ mod tests {
         assert_eq!(read("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nall of it").expect("an answer").1, "all");
         assert!(read("HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\nall of it").is_err());
         assert!(read("HTTP/1.1 200 OK\r\n").is_err());
+    }
+
+    #[test]
+    fn chunks_are_put_together_and_half_of_one_is_an_error() {
+        assert_eq!(joined(b"3\r\nall\r\n6;x\r\n of it\r\n0\r\n\r\n").expect("a body"), b"all of it");
+        assert!(joined(b"3\r\nal").is_err() && joined(b"zz\r\n").is_err() && joined(b"").is_err());
     }
 }

@@ -66,7 +66,7 @@ pub fn ms_of(text: &str) -> anyhow::Result<i64> {
 }
 
 /// Seconds since 1970 as a date: years begin in March here, so that the leap day is the last one.
-fn stamp(seconds: u64) -> String {
+pub fn stamp(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

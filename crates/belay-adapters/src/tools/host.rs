@@ -11,7 +11,7 @@ use belay_core::host::talk::Schedule;
 use belay_core::model::gate::{Gate, HoldOrder, Offered};
 use belay_core::model::ids::{Environment, HostId};
 use belay_core::model::item::{Content, ItemKey, Items};
-use belay_core::model::time::Timestamp;
+use belay_core::model::time::{Span, Timestamp};
 use thiserror::Error;
 
 use super::redact::{clean, inert};
@@ -75,6 +75,9 @@ pub trait HostTool: Sync {
     /// Whether a report matters to the spool: its run changed something, failed, or the report
     /// cannot be read. A glance, much cheaper than decoding.
     fn changed(&self, report: &[u8]) -> bool;
+
+    /// How long the tool lets a run last, by its own settings (none where there is no such file); `None` where it sets no limit.
+    fn run_limit(&self, settings: Option<&str>) -> Option<Span>;
 
     /// What a file says of how the tool is started: a crontab or a unit of a timer. `None` when it
     /// says nothing of this tool. Never [`Schedule::Unknown`] or [`Schedule::Missing`]: see
@@ -158,6 +161,8 @@ pub struct Places {
     pub summary: PathBuf,
     /// The lock of a run that goes on; holds its process id.
     pub running: PathBuf,
+    /// The tool's own settings.
+    pub settings: PathBuf,
     /// The catalog the host got last. A rehearsal does not replace it.
     pub catalog: PathBuf,
     /// The tool's own backups of the files it replaced.

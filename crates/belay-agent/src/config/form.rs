@@ -45,6 +45,7 @@ pub(super) struct ToolForm {
     pub report: Option<PathBuf>,
     pub summary: Option<PathBuf>,
     pub running: Option<PathBuf>,
+    pub settings: Option<PathBuf>,
     pub catalog: Option<PathBuf>,
     pub backups: Option<PathBuf>,
     pub schedules: Option<Vec<PathBuf>>,

@@ -172,6 +172,7 @@ fn tool(form: ToolForm) -> Result<ToolConfig> {
         ("report", form.report),
         ("summary", form.summary),
         ("running", form.running),
+        ("settings", form.settings),
         ("catalog", form.catalog),
         ("backups", form.backups),
     ];

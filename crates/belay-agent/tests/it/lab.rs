@@ -46,7 +46,7 @@ impl Lab {
         let server = server.map_or(String::new(), |at| format!("server = \"http://{at}\"\ntoken_file = \"{}\"\n", path("token")));
         let text = format!(
             "{server}host = \"{HOST}\"\nstate_dir = \"{}\"\nbanner = \"{}\"\nrelease = {{ file = \"{}\" }}\n\
-             [tool]\nname = \"puppet\"\nlock = \"{}\"\nreport = \"{}\"\ncatalog = \"{}\"\nrunning = \"{}\"\nprogram = \"{}\"\n\
+             [tool]\nname = \"puppet\"\nlock = \"{}\"\nreport = \"{}\"\ncatalog = \"{}\"\nrunning = \"{}\"\nsettings = \"{}\"\nprogram = \"{}\"\n\
              schedules = [\"{}\"]\nsplay = \"0s\"\n{}\n",
             path("state"),
             path("banner"),
@@ -55,6 +55,7 @@ impl Lab {
             path("tool/report"),
             path("tool/catalog"),
             path("tool/running"),
+            path("tool/settings"),
             path("tool/program"),
             path("tool/cron"),
             self.more.replace("DIR", &self.dir.path().display().to_string()),

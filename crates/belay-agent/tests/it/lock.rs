@@ -4,7 +4,7 @@ use belay_api::agent::{HappenedBody, LockBody};
 use belay_core::model::gate::Enforce;
 
 use crate::lab::{Lab, hold, policy};
-use crate::server::{Server, until};
+use crate::server::{Known, Server, until};
 
 fn broken(server: &Server) -> Vec<bool> {
     let known = server.known.lock().unwrap();
@@ -106,4 +106,20 @@ fn somebody_elses_lock_is_told_once_and_left() {
     told.dedup();
     assert_eq!(told.len(), 1);
     assert!(lab.lock().unwrap().contains("bob"));
+}
+
+#[test]
+fn the_lock_of_a_run_is_told_with_the_limit_that_the_tool_s_own_settings_say() {
+    let server = Server::start(Some(policy(1, Enforce::Off)));
+    let lab = Lab::new(Some(&server.address), "");
+    std::fs::write(lab.path("tool/settings"), "[agent]\nruntimeout = 20m\n").unwrap();
+    // A process that ended and left its lock behind.
+    std::fs::write(lab.path("tool/running"), "4194305").unwrap();
+    let _daemon = lab.daemon();
+    let told =
+        |known: &Known| known.polls.last().is_some_and(|poll| poll.status.run_lock.is_some_and(|lock| lock.limit_ms == Some(1_200_000)));
+    server.until("the lock of a run", told);
+    assert!(!server.known.lock().unwrap().polls.last().unwrap().status.running, "nobody runs");
+    std::fs::remove_file(lab.path("tool/running")).unwrap();
+    server.until("no lock of a run", |known| known.polls.last().is_some_and(|poll| poll.status.run_lock.is_none()));
 }

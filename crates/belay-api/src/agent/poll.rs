@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use belay_core::host::talk::{Asked, BreakGlass, EVENTS_MAX, HostStatus, Poll, Schedule};
+use belay_core::host::talk::{Asked, BreakGlass, EVENTS_MAX, HostStatus, Poll, RunLock, Schedule};
 use belay_core::model::gate::Gate;
 use belay_core::model::ids::{HostId, Release};
 use belay_core::model::log::PATTERNS_MAX;
-use belay_core::model::time::Timestamp;
+use belay_core::model::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -74,9 +74,22 @@ pub struct StatusBody {
     /// A run is going on.
     #[serde(default)]
     pub running: bool,
+    /// The lock of a run, where one stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_lock: Option<RunLockBody>,
     /// The gate's last answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<AskedBody>,
+}
+
+/// The lock of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RunLockBody {
+    /// Since when it stands.
+    pub since_ms: i64,
+    /// How long the tool lets a run last on this host; left out where it sets no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_ms: Option<i64>,
 }
 
 /// How the tool is started on a host.
@@ -194,6 +207,7 @@ impl From<&HostStatus> for StatusBody {
             schedule,
             break_glass: status.break_glass.as_ref().map(GlassBody::from),
             running: status.running,
+            run_lock: status.run_lock.map(|lock| RunLockBody { since_ms: lock.since.ms(), limit_ms: lock.limit.map(Span::ms) }),
             gate: status.gate.as_ref().map(AskedBody::from),
         }
     }
@@ -213,6 +227,10 @@ impl StatusBody {
             schedule,
             break_glass: self.break_glass.as_ref().map(|glass| glass.glass("/status/break_glass")).transpose()?,
             running: self.running,
+            run_lock: self.run_lock.map(|lock| RunLock {
+                since: Timestamp::from_ms(lock.since_ms),
+                limit: lock.limit_ms.map(Span::from_ms).filter(|limit| *limit > Span::ZERO),
+            }),
             gate: self.gate.as_ref().map(|asked| asked.asked("/status/gate")).transpose()?,
         })
     }

@@ -154,6 +154,9 @@ fn enforce(table: &mut Table<'_>, class: &mut ClassPolicy) {
     if let Some(span) = table.span("foreign_lock") {
         class.foreign_lock = Some(span.value).filter(|span| *span > Span::ZERO);
     }
+    if let Some(span) = table.span("ailing") {
+        class.ailing = Some(span.value).filter(|span| *span > Span::ZERO);
+    }
     let Some(level) = table.text("enforce") else { return };
     match Enforce::ALL.into_iter().find(|known| known.word() == level.value) {
         Some(Enforce::ReleaseMatch) if class.environments.is_empty() => {

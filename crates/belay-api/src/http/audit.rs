@@ -24,7 +24,7 @@ pub struct EffectRow {
     /// Where to.
     pub receiver: String,
     /// What it tells of: a Change (`c-17`), a hold (`h-3`), `stale:CLASS`, `foreign:CLASS`,
-    /// `observed:CLASS`, `feed:NAME`, `glass:HOST` or `breaker`.
+    /// `ailing:AILMENT:CLASS`, `observed:CLASS`, `feed:NAME`, `glass:HOST` or `breaker`.
     pub about: String,
     /// How often it was tried.
     pub attempts: u32,
@@ -191,6 +191,7 @@ fn line(fact: &Fact) -> Option<Line> {
         | Fact::WouldHaveRefused { .. }
         | Fact::StaleSet { .. }
         | Fact::ForeignSet { .. }
+        | Fact::AilingSet { .. }
         | Fact::FeedSet { .. }
         | Fact::AlertedRestored { .. }
         | Fact::ChangeOpened { .. }

@@ -1,10 +1,8 @@
 //! Changes and the verdicts on them.
 
-use std::collections::BTreeMap;
-
 use belay_core::explain::change as explain;
 use belay_core::model::change::{Change, Failure, Treated};
-use belay_core::model::ids::{ClassName, HostId};
+use belay_core::model::ids::HostId;
 use belay_core::model::item::{Content, ItemKey};
 use belay_core::model::verdict::{Finding, Gap, Judge, Outcome, Says, Standing, Verdict};
 use belay_core::state::State;
@@ -162,17 +160,12 @@ pub struct VerdictView {
 impl ChangeRow {
     /// The row of a Change.
     pub fn of(state: &State, change: &Change) -> Self {
-        Self::made(change, count(state.hosts_of(&change.class).count()))
+        Self::made(change, state.census_of(&change.class).hosts)
     }
 
-    /// The rows of several Changes: the hosts of each class are counted once.
+    /// The rows of several Changes.
     pub fn all<'a>(state: &State, changes: impl IntoIterator<Item = &'a Change>) -> Vec<Self> {
-        let mut sizes: BTreeMap<&ClassName, u32> = BTreeMap::new();
-        let row = |change: &'a Change| {
-            let size = sizes.entry(&change.class).or_insert_with(|| count(state.hosts_of(&change.class).count()));
-            Self::made(change, *size)
-        };
-        changes.into_iter().map(row).collect()
+        changes.into_iter().map(|change| Self::of(state, change)).collect()
     }
 
     fn made(change: &Change, class_size: u32) -> Self {

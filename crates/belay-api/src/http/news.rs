@@ -202,7 +202,9 @@ fn told(after: &State, at: Timestamp, kind: &str, effect: &Effect, then: &str) -
             NewsView { change: Some(id.to_string()), class: printed(after.changes.get(id).map(|change| &change.class)), ..news }
         }
         Subject::Hold(id) => NewsView { hold: Some(id.to_string()), ..news },
-        Subject::Stale(class) | Subject::Foreign(class) | Subject::Observed(class) => NewsView { class: of_class(class), ..news },
+        Subject::Stale(class) | Subject::Foreign(class) | Subject::Observed(class) | Subject::Ailing(_, class) => {
+            NewsView { class: of_class(class), ..news }
+        }
         Subject::Glass(host) => {
             NewsView { host: Some(host.to_string()), class: printed(after.hosts.get(host).map(|host| &host.class)), ..news }
         }

@@ -74,8 +74,9 @@ impl RunHealthView {
         let worst_of = |ails: &[Ails]| ails.iter().map(|ails| ails.severity).max();
         let worst = found.values().filter_map(|ails| worst_of(ails)).max();
         let critical = found.values().filter(|ails| worst_of(ails) == Some(Severity::Critical)).count();
+        let rank = |(host, ails): (_, &Vec<Ails>)| (std::cmp::Reverse(worst_of(ails)), ails.first().map(|ails| ails.what), host);
         let mut order: Vec<(&HostId, &Vec<Ails>)> = found.iter().collect();
-        order.sort_by_key(|(host, ails)| (std::cmp::Reverse(worst_of(ails)), ails.first().map(|ails| ails.what), (*host).clone()));
+        order.sort_unstable_by(|one, other| rank(*one).cmp(&rank(*other)));
         let class = |host: &HostId| printed(state.hosts.get(host).map(|host| &host.class)).unwrap_or_default();
         Self {
             at: now.to_string(),

@@ -146,7 +146,7 @@ prop_compose! {
             id: RevertId(id), outcome: if done { Ok(()) } else { Err(why) }, said,
         });
         Poll {
-            agent, have, sent_at, release, facts, status: HostStatus { lock, schedule, break_glass, running, gate }, holds, events,
+            agent, have, sent_at, release, facts, status: HostStatus { lock, schedule, break_glass, running, run_lock: None, gate }, holds, events,
             results: results.collect(),
             lines: lines.into_iter().map(|(log, pattern, since, at, text)| Line { log, pattern, since, at, text }).collect(),
         }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use belay_core::host::policy::{Pin, RevertWay};
-use belay_core::host::talk::{Asked, BreakGlass, HostStatus, Lock, Schedule};
+use belay_core::host::talk::{Asked, BreakGlass, HostStatus, Lock, RunLock, Schedule};
+use belay_core::model::ailment::Ailment;
 use belay_core::model::alert::Subject;
 use belay_core::model::closed::{Closed, ClosedBy};
 use belay_core::model::feed::{Feed, FeedId};
@@ -52,7 +53,14 @@ pub fn agent() -> Agent {
     let schedule = Schedule::SwitchedOff("# */30 * * * * root agent".into());
     Agent {
         version: "0.1.0".into(),
-        status: HostStatus { lock, schedule, break_glass: Some(glass), running: true, gate },
+        status: HostStatus {
+            lock,
+            schedule,
+            break_glass: Some(glass),
+            running: true,
+            run_lock: Some(RunLock { since: NOW, limit: Some(Span::from_min(60)) }),
+            gate,
+        },
         events: 17,
         own: OwnFacts(BTreeMap::from([("role".into(), "web".into())])),
     }
@@ -85,6 +93,7 @@ fn statuses() -> Vec<HostStatus> {
         schedule,
         break_glass: None,
         running: false,
+        run_lock: None,
         gate: Some(Asked { at: NOW, answer, why: String::new() }),
     };
     schedules.into_iter().zip(locks).zip(gates).map(status).collect()
@@ -158,6 +167,13 @@ pub fn of_the_catch() -> Vec<Fact> {
         Fact::WouldHaveRefused { class: class(), would: Would { since: NOW, release_match: 3, rejected: 4, told: None } },
         Fact::WouldHaveRefused { class: class(), would: Would { since: NOW, release_match: 3, rejected: 4, told: Some(NOW) } },
         Fact::ForeignSet { class: class(), hosts: BTreeSet::from([host("web01")]) },
+        Fact::AilingSet {
+            class: class(),
+            ailment: Ailment::Stuck,
+            began: BTreeSet::from([host("web01")]),
+            ended: BTreeSet::new(),
+            told: 1,
+        },
         Fact::StaleSet { class: class(), hosts: BTreeSet::from([host("web01")]) },
         Fact::StaleSet { class: class(), hosts: BTreeSet::new() },
         Fact::LineTold { change: ChangeId(17), host: host("web01"), treated: true, line: line() },
@@ -178,6 +194,7 @@ pub fn of_the_catch() -> Vec<Fact> {
         Subject::Hold(HoldId(3)),
         Subject::Stale(class()),
         Subject::Foreign(class()),
+        Subject::Ailing(Ailment::Failing, class()),
         Subject::Observed(class()),
         Subject::Glass(host("web01")),
         Subject::Breaker,

@@ -53,6 +53,7 @@ kinds!(
     WouldHaveRefused,
     StaleSet,
     ForeignSet,
+    AilingSet,
     ClosedSet,
     SelfChecked,
     FeedSet,

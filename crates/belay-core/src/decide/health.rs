@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::host::talk::{Lock, Schedule};
-use crate::model::host::Host;
+pub use crate::model::ailment::Ailment;
+use crate::model::host::{Agent, Host};
 use crate::model::ids::{ClassName, HostId, Release};
 use crate::model::policy::ClassPolicy;
 use crate::model::report::{RunKind, Version};
@@ -22,33 +23,6 @@ const CRITICAL_TIMES: i64 = 4;
 const PENDING: Span = Span::from_min(2 * 24 * 60);
 /// Fewer hosts than these of one class and release are no majority.
 const MAJORITY_MIN: usize = 3;
-
-/// What ails a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Ailment {
-    /// The environment last applied does not belong to the release it runs.
-    WrongEnvironment,
-    /// Resources failed in its last applied run.
-    Failing,
-    /// No configuration could be made for it.
-    FailedCompile,
-    /// Its last run broke off, or no configuration could be had.
-    Broken,
-    /// A kept, old configuration was applied, because no new one could be had.
-    CachedCatalog,
-    /// Nothing was applied for too long.
-    Stale,
-    /// Somebody's own lock stops the tool.
-    Disabled,
-    /// Nothing starts the tool, or what did is switched off.
-    Unscheduled,
-    /// It only rehearses, and would have changed something, for days.
-    Pending,
-    /// It carries another version than most hosts of its class and release.
-    Lagging,
-    /// What it sent last could not be read or taken.
-    Unreadable,
-}
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,40 +46,6 @@ pub struct Ails {
     pub text: String,
 }
 
-impl Ailment {
-    /// All, the gravest first.
-    pub const ALL: [Self; 11] = [
-        Self::WrongEnvironment,
-        Self::Failing,
-        Self::FailedCompile,
-        Self::Broken,
-        Self::CachedCatalog,
-        Self::Stale,
-        Self::Disabled,
-        Self::Unscheduled,
-        Self::Pending,
-        Self::Lagging,
-        Self::Unreadable,
-    ];
-
-    /// Its stable code.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::WrongEnvironment => "wrong-environment",
-            Self::Failing => "failing",
-            Self::FailedCompile => "failed-compile",
-            Self::Broken => "broken-run",
-            Self::CachedCatalog => "cached-catalog",
-            Self::Stale => "stale",
-            Self::Disabled => "disabled",
-            Self::Unscheduled => "unscheduled",
-            Self::Pending => "noop-pending",
-            Self::Lagging => "lagging",
-            Self::Unreadable => "unreadable",
-        }
-    }
-}
-
 impl Severity {
     /// The word for it.
     pub const fn word(self) -> &'static str {
@@ -123,41 +63,41 @@ pub struct Norms {
     /// Classes to which a Change is on its way.
     rolling: BTreeSet<ClassName>,
     /// The version that most hosts of a class and release carry, where there is such a one.
-    versions: BTreeMap<(ClassName, Option<Release>), String>,
+    versions: BTreeMap<ClassName, BTreeMap<Option<Release>, String>>,
 }
 
 impl Norms {
     /// What the state says, for one class or all.
     pub fn of(state: &State, class: Option<&ClassName>) -> Self {
-        let names: BTreeSet<&ClassName> = match class {
-            Some(class) => BTreeSet::from([class]),
-            None => state.hosts.values().map(|host| &host.class).collect(),
-        };
+        let known = state.census.keys().chain(class);
+        let names: BTreeSet<&ClassName> = known.filter(|name| class.is_none_or(|class| class == *name)).collect();
+        let mut versions: BTreeMap<ClassName, BTreeMap<Option<Release>, String>> = BTreeMap::new();
+        for (scope, carried) in state.versions.iter().filter(|(scope, _)| names.contains(&scope.class)) {
+            if let Some(most) = Self::most(carried) {
+                versions.entry(scope.class.clone()).or_default().insert(scope.release.clone(), most.to_owned());
+            }
+        }
         Self {
             classes: names.into_iter().map(|name| (name.clone(), state.policy.class(name))).collect(),
             rolling: state.open_changes().map(|change| change.class.clone()).collect(),
-            versions: Self::versions(hosts(state, class)),
+            versions,
         }
     }
 
-    fn versions<'s>(hosts: impl Iterator<Item = &'s Host>) -> BTreeMap<(ClassName, Option<Release>), String> {
-        let mut counts: BTreeMap<(ClassName, Option<Release>), BTreeMap<&str, usize>> = BTreeMap::new();
-        for host in hosts {
-            if let Some(Version::Named(name)) = &host.version {
-                *counts.entry((host.class.clone(), host.release.clone())).or_default().entry(name).or_default() += 1;
-            }
-        }
-        let most = |versions: BTreeMap<&str, usize>| {
-            let all: usize = versions.values().sum();
-            let (name, count) = versions.into_iter().max_by_key(|(_, count)| *count)?;
-            (all >= MAJORITY_MIN && count * 4 >= all * 3).then(|| name.to_owned())
-        };
-        counts.into_iter().filter_map(|(key, versions)| Some((key, most(versions)?))).collect()
+    /// The version that three of four hosts carry, where they are enough to say so.
+    fn most(carried: &BTreeMap<Version, u32>) -> Option<&str> {
+        let named = carried.iter().filter_map(|(version, hosts)| match version {
+            Version::Named(name) => Some((name.as_str(), *hosts as usize)),
+            Version::Unknown => None,
+        });
+        let all: usize = named.clone().map(|(_, hosts)| hosts).sum();
+        let (name, count) = named.max_by_key(|(_, hosts)| *hosts)?;
+        (all >= MAJORITY_MIN && count * 4 >= all * 3).then_some(name)
     }
 
     /// The version of most hosts like this one, where it carries another.
     fn other_version(&self, host: &Host) -> Option<&str> {
-        let most = self.versions.get(&(host.class.clone(), host.release.clone()))?;
+        let most = self.versions.get(&host.class)?.get(&host.release)?;
         match &host.version {
             Some(Version::Named(name)) if name != most => Some(most),
             Some(_) | None => None,
@@ -243,12 +183,12 @@ fn last_run(host: &Host) -> Vec<Ails> {
 
 /// A host that was never applied to is stale from the time it was first heard of. Under a hold it is meant to be.
 fn stale(state: &State, norms: &Norms, host: &Host, now: Timestamp) -> Option<Ails> {
-    if state.holds_on(host).next().is_some() {
-        return None;
-    }
     let limit = norms.classes.get(&host.class).and_then(|class| class.stale).unwrap_or(STALE);
     let since = host.last_applied.unwrap_or(host.since);
     let age = now.since(since);
+    if age <= limit || state.holds_on(host).next().is_some() {
+        return None;
+    }
     let severity = if age > limit.times(CRITICAL_TIMES) { Severity::Critical } else { Severity::Warning };
     let rehearsed =
         host.last_run.as_ref().filter(|run| now.since(run.at) <= limit).map(|run| format!("; its last run was {}", run.kind.word()));
@@ -256,7 +196,7 @@ fn stale(state: &State, norms: &Norms, host: &Host, now: Timestamp) -> Option<Ai
         Some(_) => format!("nothing was applied for {age}{}", rehearsed.unwrap_or_default()),
         None => format!("nothing was ever applied, known for {age}{}", rehearsed.unwrap_or_default()),
     };
-    (age > limit).then_some(Ails { what: Ailment::Stale, severity, since: Some(since), text })
+    Some(Ails { what: Ailment::Stale, severity, since: Some(since), text })
 }
 
 fn started(host: &Host, now: Timestamp) -> Vec<Ails> {
@@ -268,6 +208,7 @@ fn started(host: &Host, now: Timestamp) -> Vec<Ails> {
             format!("somebody's own lock stops the tool: {message}{age}; `belay hold import {}` gives it an owner and an end", host.id);
         ails.push(Ails { what: Ailment::Disabled, severity: Severity::Warning, since: *since, text });
     }
+    ails.extend(stuck(agent, now));
     let text = match &agent.status.schedule {
         Schedule::SwitchedOff(entry) => Some(format!("its schedule is switched off: {entry}")),
         Schedule::Missing => Some("nothing starts the tool on it".to_owned()),
@@ -275,6 +216,15 @@ fn started(host: &Host, now: Timestamp) -> Vec<Ails> {
     };
     ails.extend(text.map(|text| Ails { what: Ailment::Unscheduled, severity: Severity::Warning, since: None, text }));
     ails
+}
+
+/// The lock of a run that has stood for longer than the tool itself lets a run last.
+fn stuck(agent: &Agent, now: Timestamp) -> Option<Ails> {
+    let lock = agent.status.run_lock?;
+    let (age, limit) = (now.since(lock.since), lock.limit?);
+    let whose = if agent.status.running { "its process is there" } else { "its process is gone" };
+    let text = format!("the lock of a run has stood for {age}, a run may last {limit}; {whose}");
+    (age > limit).then_some(Ails { what: Ailment::Stuck, severity: Severity::Warning, since: Some(lock.since), text })
 }
 
 fn pending(host: &Host, now: Timestamp) -> Option<Ails> {
@@ -295,6 +245,21 @@ fn lagging(state: &State, norms: &Norms, host: &Host) -> Option<Ails> {
     };
     let text = format!("it carries version {own}, most of its class and release carry {most}");
     (!rolling && !held).then_some(Ails { what: Ailment::Lagging, severity: Severity::Warning, since: host.last_applied, text })
+}
+
+/// How many hosts something ails, and how many of each class have each ailment: what a glance shows of a large fleet.
+pub fn at_a_glance(state: &State, now: Timestamp) -> (u32, BTreeMap<(ClassName, Ailment), u32>) {
+    let norms = Norms::of(state, None);
+    let (mut ailing, mut counts) = (0, BTreeMap::<&ClassName, BTreeMap<Ailment, u32>>::new());
+    for host in state.hosts.values() {
+        let kinds: BTreeSet<Ailment> = of_host(state, &norms, host, now).iter().map(|ails| ails.what).collect();
+        ailing += u32::from(!kinds.is_empty());
+        for kind in kinds {
+            *counts.entry(&host.class).or_default().entry(kind).or_default() += 1;
+        }
+    }
+    let each = counts.into_iter().flat_map(|(class, kinds)| kinds.into_iter().map(move |(kind, hosts)| ((class.clone(), kind), hosts)));
+    (ailing, each.collect())
 }
 
 /// How many hosts of each class have each ailment, those without any left out.

@@ -3,6 +3,7 @@
 mod accounts;
 mod aftermath;
 mod again;
+pub mod ailing;
 pub mod caution;
 mod changes;
 mod closed;
@@ -290,6 +291,8 @@ pub enum Input {
     },
     /// Time went by.
     Wake,
+    /// It is time to look at the run health of the fleet. Asked seldom, because it looks at every host.
+    RunHealth,
     /// An effect was tried.
     Tried {
         /// Which.
@@ -407,6 +410,7 @@ pub fn decide(state: &State, now: Timestamp, input: &Input) -> (Vec<Fact>, Answe
         Input::Polled { principal, host, poll } => polled::polled(&mut draft, principal, host, poll),
         Input::SelfChecked { actor, class, tally } => caution::checked(&mut draft, actor, class, tally),
         Input::Wake => wake::wake(&mut draft),
+        Input::RunHealth => ailing::look(&mut draft),
         Input::Tried { effect, attempt } => notify::tried(&mut draft, *effect, attempt),
     };
     (draft.into_facts(), answer)

@@ -6,7 +6,7 @@ use super::draft::Draft;
 use super::notify::Pace;
 use super::{Answer, facts, holds, lines, notify, reverts};
 use crate::host::lock::LockEvent;
-use crate::host::talk::{Event, Happened, HostStatus, Lock, Poll, Schedule};
+use crate::host::talk::{Event, Happened, HostStatus, Lock, Poll, RunLock, Schedule};
 use crate::model::alert::Subject;
 use crate::model::gate::HoldOrder;
 use crate::model::hold::{Broken, Hold, HoldScope};
@@ -45,6 +45,8 @@ pub(super) fn polled(draft: &mut Draft<'_>, principal: &Principal, host: &HostId
     }
     let ack = poll.events.iter().map(|event| event.number).max().unwrap_or(0).max(seen);
     let mut status = clean(&poll.status);
+    // No lock is of the future.
+    status.run_lock = status.run_lock.map(|lock| RunLock { since: lock.since.min(draft.now), ..lock });
     since_when(draft, known.map(|agent| &agent.status), &mut status);
     lock_news(draft, host, known.map(|agent| &agent.status), &status);
     for (hold, what) in touched.into_values() {

@@ -97,6 +97,7 @@ fn concerns<'a>(state: &State, input: &'a Input) -> (Option<&'a Principal>, Conc
         | Input::Looked { .. }
         | Input::SelfChecked { .. }
         | Input::Wake
+        | Input::RunHealth
         | Input::Tried { .. } => (None, Concerns::Nothing),
     }
 }

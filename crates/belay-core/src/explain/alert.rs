@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{change as words, class, feed, hold};
+use super::{ailing, change as words, class, feed, hold};
 use crate::decide::reverts;
 use crate::model::alert::{Alert, AlertPart, Subject};
 use crate::model::change::Change;
@@ -26,6 +26,7 @@ pub fn alert(state: &State, about: &Subject, now: Timestamp) -> Option<Alert> {
         Subject::Hold(id) => hold::alert(state, *id, now),
         Subject::Stale(name) => class::stale(state, name, now),
         Subject::Foreign(name) => class::foreign(state, name, now),
+        Subject::Ailing(ailment, name) => Some(ailing::alert(state, *ailment, name, now)),
         Subject::Observed(name) => class::observed(state, name, now),
         Subject::Feed(name) => feed::alert(state, name, now),
         Subject::Glass(host) => hold::glass(state, host, now),

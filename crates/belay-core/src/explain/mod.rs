@@ -1,5 +1,6 @@
 //! Plain words: what is told to people, made from what is known, in one place.
 
+mod ailing;
 pub mod alert;
 pub mod change;
 mod class;

@@ -7,7 +7,7 @@ use super::policy::Stand;
 use crate::model::gate::{Gate, HoldOrder};
 use crate::model::ids::{HoldId, Release, RevertId};
 use crate::model::log::Line;
-use crate::model::time::Timestamp;
+use crate::model::time::{Span, Timestamp};
 
 /// The most events kept while the server is away; older ones are left out and counted.
 pub const EVENTS_MAX: usize = 1_000;
@@ -48,6 +48,8 @@ pub struct HostStatus {
     pub break_glass: Option<BreakGlass>,
     /// A run is going on.
     pub running: bool,
+    /// The lock of a run that goes on, or that ended without taking it away.
+    pub run_lock: Option<RunLock>,
     /// The gate's last answer.
     pub gate: Option<Asked>,
 }
@@ -67,6 +69,15 @@ pub enum Lock {
         /// Since when, where that is known.
         since: Option<Timestamp>,
     },
+}
+
+/// The lock of a run: while it stands, no other run begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunLock {
+    /// Since when it stands.
+    pub since: Timestamp,
+    /// How long the tool lets a run last on this host; `None` where it sets no limit.
+    pub limit: Option<Span>,
 }
 
 /// How the tool is started on a host.

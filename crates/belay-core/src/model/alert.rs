@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::ailment::Ailment;
 use super::feed::FeedId;
 use super::ids::{ChangeId, ClassName, EffectId, HoldId, HostId, ReceiverName};
 use super::time::Timestamp;
@@ -48,6 +49,8 @@ pub enum Subject {
     Stale(ClassName),
     /// Locks of somebody else that have stood on hosts of a class for long.
     Foreign(ClassName),
+    /// Hosts of a class with one ailment that has stood for too long.
+    Ailing(Ailment, ClassName),
     /// A class has observed for long: what a stricter level of enforcement would have refused.
     Observed(ClassName),
     /// A road by which reports came is silent.
@@ -64,6 +67,10 @@ impl Subject {
         match text.split_once(':') {
             Some(("stale", class)) => ClassName::parse(class).ok().map(Self::Stale),
             Some(("foreign", class)) => ClassName::parse(class).ok().map(Self::Foreign),
+            Some(("ailing", of)) => {
+                let (ailment, class) = of.split_once(':')?;
+                Some(Self::Ailing(Ailment::parse(ailment)?, ClassName::parse(class).ok()?))
+            }
             Some(("observed", class)) => ClassName::parse(class).ok().map(Self::Observed),
             Some(("feed", name)) => FeedId::parse(name).map(Self::Feed),
             Some(("glass", host)) => HostId::parse(host).ok().map(Self::Glass),
@@ -81,6 +88,7 @@ impl fmt::Display for Subject {
             Self::Hold(id) => write!(f, "{id}"),
             Self::Stale(class) => write!(f, "stale:{class}"),
             Self::Foreign(class) => write!(f, "foreign:{class}"),
+            Self::Ailing(ailment, class) => write!(f, "ailing:{}:{class}", ailment.code()),
             Self::Observed(class) => write!(f, "observed:{class}"),
             Self::Feed(name) => write!(f, "feed:{name}"),
             Self::Glass(host) => write!(f, "glass:{host}"),

@@ -1,5 +1,6 @@
 //! The nouns of the glossary, one file a family.
 
+pub mod ailment;
 pub mod alert;
 pub mod change;
 pub mod closed;

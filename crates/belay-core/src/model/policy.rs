@@ -82,6 +82,8 @@ pub struct ClassPolicy {
     /// People are told of a lock of somebody else that has stood on a host for this long; `None`:
     /// they are not.
     pub foreign_lock: Option<Span>,
+    /// People are told of an ailment of hosts that has stood for this long; `None`: they are not.
+    pub ailing: Option<Span>,
 }
 
 /// A budget of mistakes that an operator understands: so many in so long.
@@ -222,6 +224,7 @@ impl ClassPolicy {
             branches: None,
             stale: None,
             foreign_lock: Some(Span::from_min(24 * 60)),
+            ailing: Some(Span::from_min(35)),
         }
     }
 

@@ -49,7 +49,8 @@ impl State {
             | Fact::StaleSet { .. }
             | Fact::ForeignSet { .. }
             | Fact::ClosedSet { .. }
-            | Fact::SelfChecked { .. } => self.apply_to_class(fact),
+            | Fact::SelfChecked { .. }
+            | Fact::AilingSet { .. } => self.apply_to_class(at, fact),
             Fact::FeedSet { id, feed } => self.apply_feed(id, feed.as_deref()),
             Fact::BreakerSet { breaker } => self.breaker = *breaker,
             Fact::IncarnationBegun { incarnation } => self.counters.incarnation = *incarnation,
@@ -227,7 +228,7 @@ impl State {
         }
     }
 
-    fn apply_to_class(&mut self, fact: &Fact) {
+    fn apply_to_class(&mut self, at: Timestamp, fact: &Fact) {
         match fact {
             Fact::WouldHaveRefused { class, would } => drop(self.would.insert(class.clone(), *would)),
             Fact::StaleSet { class, hosts } => set_hosts(&mut self.stale, class, hosts),
@@ -240,6 +241,16 @@ impl State {
             }
             Fact::SelfChecked { check, .. } => {
                 self.selfchecks.insert(check.class.clone(), (**check).clone());
+            }
+            Fact::AilingSet { class, ailment, began, ended, told } => {
+                let key = (class.clone(), *ailment);
+                let mut ailing = self.ailing.remove(&key).unwrap_or_default();
+                ailing.hosts.retain(|host, _| !ended.contains(host));
+                ailing.hosts.extend(began.iter().map(|host| (host.clone(), at)));
+                ailing.told = *told;
+                if !ailing.hosts.is_empty() || ailing.told > 0 {
+                    self.ailing.insert(key, ailing);
+                }
             }
             _ => unreachable!("apply sends only facts about a class here"),
         }
@@ -315,6 +326,7 @@ fn steers(fact: &Fact) -> bool {
         | Fact::WouldHaveRefused { .. }
         | Fact::StaleSet { .. }
         | Fact::ForeignSet { .. }
+        | Fact::AilingSet { .. }
         | Fact::SelfChecked { .. }
         | Fact::FeedSet { .. }
         | Fact::BreakerSet { .. }

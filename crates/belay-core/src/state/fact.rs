@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Scope;
 use crate::host::policy::Pin;
+use crate::model::ailment::Ailment;
 use crate::model::alert::{Effect, Subject};
 use crate::model::change::{Change, ItemWords, Treated};
 use crate::model::closed::Closed;
@@ -310,6 +311,19 @@ pub enum Fact {
         /// The hosts; empty when it is over.
         hosts: BTreeSet<HostId>,
     },
+    /// Other hosts of a class than before have an ailment, or people are told of it.
+    AilingSet {
+        /// The class.
+        class: ClassName,
+        /// The ailment.
+        ailment: Ailment,
+        /// The hosts that have it from now on.
+        began: BTreeSet<HostId>,
+        /// The hosts that had it and have it no more.
+        ended: BTreeSet<HostId>,
+        /// How many hosts people are told of, from now on.
+        told: u32,
+    },
     /// A class was closed for what is new, for another reason or time than before, or opened.
     ClosedSet {
         /// The class.
@@ -402,6 +416,7 @@ impl Fact {
             Self::WouldHaveRefused { .. } => "would-have-refused",
             Self::StaleSet { .. } => "stale-set",
             Self::ForeignSet { .. } => "foreign-set",
+            Self::AilingSet { .. } => "ailing-set",
             Self::ClosedSet { .. } => "closed-set",
             Self::SelfChecked { .. } => "self-checked",
             Self::FeedSet { .. } => "feed-set",

@@ -13,6 +13,7 @@ use std::sync::Arc;
 pub use acceptance::{Acceptance, Scope};
 pub use fact::{Counters, Fact, Note, NoteKind};
 
+use crate::model::ailment::{Ailing, Ailment};
 use crate::model::alert::{Effect, Subject};
 use crate::model::change::Change;
 use crate::model::closed::Closed;
@@ -61,6 +62,8 @@ pub struct State {
     pub stale: BTreeMap<ClassName, BTreeSet<HostId>>,
     /// Hosts on which a lock of somebody else has stood for long, by class.
     pub foreign: BTreeMap<ClassName, BTreeSet<HostId>>,
+    /// Hosts of a class with an ailment of which people have to be told, as they were last looked at.
+    pub ailing: BTreeMap<(ClassName, Ailment), Ailing>,
     /// Classes that are closed for what is new, as hosts were told. Closing goes by the clock alone;
     /// opening takes the end of this, which takes a commit.
     pub closed: BTreeMap<ClassName, Closed>,

@@ -1,7 +1,7 @@
 //! Snapshots: a state written as the facts that make it. Folding them gives the same state, so a
 //! snapshot needs no form of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::fact::Fact;
@@ -9,7 +9,7 @@ use super::{Scope, State, Would};
 use crate::model::alert::Subject;
 use crate::model::closed::Closed;
 use crate::model::hold::Hold;
-use crate::model::ids::{ChangeId, ClassName};
+use crate::model::ids::{ChangeId, ClassName, HostId};
 use crate::model::item::{Items, Mark};
 use crate::model::principal::Actor;
 use crate::model::revert::Revert;
@@ -36,6 +36,7 @@ impl State {
         out.extend(self.users.values().map(|known| (self.now, user(known))));
         out.extend(self.sessions.values().map(|session| (self.now, Fact::SessionOpened { session: Box::new(session.clone()) })));
         out.extend(self.catch(&actor));
+        out.extend(self.ailing());
         // Last, because it also says how many facts had been applied, and those above count.
         out.push((self.now, Fact::CountersRestored { counters: self.counters, now: self.now }));
         out
@@ -61,6 +62,24 @@ impl State {
         let told = self.alerted.iter().filter(|(about, _)| !matches!(about, Subject::Change(_)));
         facts.extend(told.map(|(about, at)| Fact::AlertedRestored { about: about.clone(), at: *at }));
         facts.into_iter().map(|fact| (self.now, fact)).collect()
+    }
+
+    /// Ailments: one fact for all hosts of a class that have one since the same time.
+    fn ailing(&self) -> Vec<(Timestamp, Fact)> {
+        let mut facts = Vec::new();
+        for ((class, ailment), ailing) in &self.ailing {
+            let mut since: BTreeMap<Timestamp, BTreeSet<HostId>> = BTreeMap::new();
+            if ailing.hosts.is_empty() {
+                since.insert(self.now, BTreeSet::new());
+            }
+            for (host, at) in &ailing.hosts {
+                since.entry(*at).or_default().insert(host.clone());
+            }
+            let fact =
+                |began| Fact::AilingSet { class: class.clone(), ailment: *ailment, began, ended: BTreeSet::new(), told: ailing.told };
+            facts.extend(since.into_iter().map(|(at, began)| (at, fact(began))));
+        }
+        facts
     }
 
     /// The ledger of acceptance: one fact for all items of a scope that got one mark at one time.

@@ -301,7 +301,8 @@ fn what_an_agent_tells_of_its_host_stands_beside_what_a_feed_tells() {
     use belay_core::host::talk::{HostStatus, Lock, Poll, Schedule};
     let mut lab = Lab::new();
     let host = HostId::parse("web1").unwrap();
-    let status = HostStatus { lock: Lock::Absent, schedule: Schedule::Unknown, break_glass: None, running: false, gate: None };
+    let status =
+        HostStatus { lock: Lock::Absent, schedule: Schedule::Unknown, break_glass: None, running: false, run_lock: None, gate: None };
     let poll = |lab: &mut Lab, own: Option<BTreeMap<String, String>>| {
         let poll = Poll {
             agent: "1".into(),

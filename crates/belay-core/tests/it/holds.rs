@@ -55,7 +55,7 @@ fn ask(lab: &Lab, hosts: &str, hours: i64) -> HoldAsk {
     }
 }
 
-fn place(lab: &mut Lab, hosts: &str, hours: i64) -> HoldId {
+pub fn place(lab: &mut Lab, hosts: &str, hours: i64) -> HoldId {
     let ask = Box::new(ask(lab, hosts, hours));
     match lab.tell(&Input::PlaceHold { principal: person("alice", Role::Operator), ask }) {
         Answer::Hold { hold, .. } => hold,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use belay_core::decide::Input;
 use belay_core::decide::wake::due;
+use belay_core::decide::{Input, ailing};
 use tokio::sync::watch;
 
 use super::{Drive, Fatal, Keep};
@@ -16,6 +16,8 @@ use crate::tls::Tls;
 
 /// How often it is looked whether time has brought something about, at the most.
 const WAKE_EVERY: Duration = Duration::from_millis(200);
+/// The run health of the whole fleet is looked at once in so many ticks: it takes a look at every host.
+const HEALTH_TICKS: u32 = 60;
 /// How often the disk is looked at.
 const DISK_EVERY: Duration = Duration::from_secs(10);
 /// How often what is beyond the limits is forgotten; a step at a time, so that the writer is never
@@ -72,6 +74,22 @@ pub async fn wake(drive: Drive, tick: Duration, mut stop: watch::Receiver<bool>)
         tokio::select! {
             () = tokio::time::sleep(tick.max(WAKE_EVERY)) => {}
             _ = stop.changed() => return,
+        }
+    }
+}
+
+/// Has the drive look at the run health of the fleet, where that would find something new.
+pub async fn run_health(drive: Drive, tick: Duration, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(tick.saturating_mul(HEALTH_TICKS)) => {}
+            _ = stop.changed() => return,
+        }
+        let now = drive.now();
+        if drive.read(|state| ailing::due(state, now))
+            && let Err(error) = drive.decide(Input::RunHealth, Keep::default()).await
+        {
+            tracing::warn!(%error, "the run health of the fleet could not be recorded; it is tried again");
         }
     }
 }

@@ -3,8 +3,8 @@
 use askama::Template;
 use axum::body::Body;
 use axum::http::Response;
-use belay_api::http::{AilmentCount, ChangeRow, HoldRow, RunHealthView, SourceView, StatusView};
-use belay_core::decide::health::of_fleet;
+use belay_api::http::{AilmentCount, ChangeRow, HoldRow, SourceView, StatusView};
+use belay_core::decide::health::at_a_glance;
 
 use super::shell::{Shell, page};
 use super::words;
@@ -30,7 +30,12 @@ struct Home {
 pub async fn home(call: Call) -> Result<Response<Body>, Refusal> {
     let status = glance(&call.app).await?;
     let now = call.app.drive.now();
-    let health = call.app.drive.read(|state| RunHealthView::of(state, state.hosts.len(), &of_fleet(state, None, now), now));
+    let (ailing, health) = call.app.drive.read(|state| at_a_glance(state, now));
+    let health = health.into_iter().map(|((class, ailment), hosts)| AilmentCount {
+        class: class.to_string(),
+        ailment: ailment.code().to_owned(),
+        hosts,
+    });
     let (headline, tone) = headline(&status);
     // What needs somebody comes first.
     let mut holds = status.holds.clone();
@@ -41,8 +46,8 @@ pub async fn home(call: Call) -> Result<Response<Body>, Refusal> {
         headline,
         tone,
         watched: watched(&status),
-        health: health.counts,
-        ailing: health.ailing,
+        health: health.collect(),
+        ailing,
         holds,
         silent,
         status,

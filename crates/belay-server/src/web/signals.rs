@@ -4,11 +4,12 @@ use askama::Template;
 use axum::body::Body;
 use axum::http::Response;
 use belay_api::http::{LintedSignal, SelfCheckView, SourceView, StoreView};
+use belay_core::explain::feed;
 use belay_core::model::signal::Signal;
 
 use super::shell::{Shell, page};
 use super::words::Figure;
-use crate::http::handlers::health::{glance, running};
+use crate::http::handlers::health::{running, sources, store};
 use crate::http::refusal::Refusal;
 use crate::http::route::Call;
 use crate::views::lint;
@@ -42,8 +43,11 @@ struct Declared {
 
 /// The page.
 pub async fn signals(call: Call) -> Result<Response<Body>, Refusal> {
-    let status = glance(&call.app).await?;
-    let (hosts, signals) = call.app.drive.read(|state| (state.hosts.len(), state.policy.signals.iter().map(declared).collect()));
+    let now = call.app.drive.now();
+    let (hosts, signals, feeds) = call.app.drive.read(|state| {
+        let feeds = state.feeds.values().map(|one| feed::line(state, one, now)).collect();
+        (state.hosts.len(), state.policy.signals.iter().map(declared).collect(), feeds)
+    });
     let linted = if hosts <= LOOK_MAX || call.query("look") == Some("1") {
         let (drive, now) = (call.app.drive.clone(), call.app.drive.now());
         let found = call.app.signals.on_thread(move |store| lint::lint(store, &drive, now)).await;
@@ -54,7 +58,7 @@ pub async fn signals(call: Call) -> Result<Response<Body>, Refusal> {
     let running = running(&call);
     let checks = call.app.drive.read(|state| SelfCheckView::of(state, running));
     let s = Shell::of(&call, "/signals", "Signals");
-    page(&Signals { s, sources: status.sources, store: status.signals, feeds: status.feeds, signals, linted, checks })
+    page(&Signals { s, sources: sources(&call.app), store: Some(store(&call.app)), feeds, signals, linted, checks })
 }
 
 fn declared(signal: &Signal) -> Declared {

@@ -82,6 +82,7 @@ fn link(about: &Subject) -> Option<String> {
         Subject::Change(id) => Some(format!("/changes/{id}")),
         Subject::Hold(id) => Some(format!("/holds/{id}")),
         Subject::Glass(host) => Some(format!("/hosts/{host}")),
+        Subject::Ailing(ailment, class) => Some(format!("/hosts?class={}&ails={}", encoded(class.as_str()), ailment.code())),
         Subject::Stale(class) | Subject::Foreign(class) | Subject::Observed(class) => {
             Some(format!("/hosts?class={}", encoded(class.as_str())))
         }

@@ -19,15 +19,15 @@ const MINUTE: i64 = 60_000;
 const ONSET: i64 = 1_795_331_320_000;
 
 /// A receiver that answers what it is told to, in order, the last one for ever.
-struct Receiver {
-    url: String,
-    letters: Arc<Mutex<Vec<Value>>>,
+pub struct Receiver {
+    pub url: String,
+    pub letters: Arc<Mutex<Vec<Value>>>,
     asked: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Receiver {
-    async fn answering(answers: &'static [&'static str]) -> Self {
+    pub async fn answering(answers: &'static [&'static str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let (letters, asked) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
@@ -57,7 +57,7 @@ impl Receiver {
         Self { url, letters, asked, task }
     }
 
-    fn asked(&self) -> usize {
+    pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 }

@@ -1,6 +1,9 @@
 //! The health of runs, by the API and as numbers.
 
-use super::world::{World, recorded, report_of};
+use std::time::Duration;
+
+use super::night::Receiver;
+use super::world::{World, recorded, report_of, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failing_resource_is_named_and_counted_by_api_and_metrics() {
@@ -34,4 +37,26 @@ async fn a_failing_resource_is_named_and_counted_by_api_and_metrics() {
         assert!(line.rsplit_once(' ').is_some_and(|(_, value)| value.parse::<f64>().is_ok()), "{line}");
     }
     assert_eq!(world.send("GET", "/metrics", "no-such-secret", &[], "").await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_goes_on_failing_is_one_alert_and_the_alert_says_when_it_is_over() {
+    let sink = Receiver::answering(&["200 OK"]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("belay.toml");
+    std::fs::write(&config, format!("[[alert]]\nname = \"pager\"\nurl = \"{}\"\n", sink.url)).unwrap();
+    let world = World::with(|options| options.config = Some(config.clone())).await;
+    assert_eq!(world.report(recorded("failed-resource")).await.status, 200);
+    // Taken note of when it is looked at, told once it has stood for longer than a run takes to come again.
+    let noted = || async { !world.running.state().ailing.is_empty() };
+    until("it is taken note of", noted).await;
+    assert_eq!(sink.asked(), 0);
+    world.advance(Duration::from_secs(36 * 60));
+    until("it is told", || async { sink.asked() == 1 }).await;
+    let told = sink.letters.lock().await[0].to_string();
+    assert!(told.contains("ailing:failing:default") && told.contains("resources fail on 1 of 1 hosts"), "{told}");
+    assert_eq!(world.report(report_of("incident-7-steady-142", "web01.example.com", 2)).await.status, 200);
+    until("that it is over is told", || async { sink.asked() == 2 }).await;
+    let over = sink.letters.lock().await[1].to_string();
+    assert!(over.contains("[RESOLVED]"), "{over}");
 }

@@ -6,9 +6,9 @@ use belay_core::host::lock::Found;
 use belay_core::host::talk::Schedule;
 use belay_core::model::gate::HoldOrder;
 use belay_core::model::ids::{Environment, HostId};
-use belay_core::model::time::Timestamp;
+use belay_core::model::time::{Span, Timestamp};
 
-use super::{NAME, Puppet, argv, catalog, enc, glance, lock, schedule};
+use super::{NAME, Puppet, argv, catalog, enc, glance, lock, schedule, settings};
 use crate::tools::host::{BadAnswer, Ended, HostTool, KnownPart, Layout, News, PartedCatalog, Places, UnreadableCatalog};
 
 /// Puppet's own packages (puppet-agent of Puppet Inc., openvox-agent): everything below `/opt`.
@@ -42,9 +42,11 @@ impl HostTool for Puppet {
 
     fn places(&self, layout: &Layout, host: &HostId) -> Places {
         // `puppet config print` of 7.23 with each package: the names below `var` are the same.
-        let (var, public) = match layout.name {
-            name if name == AIO.name => ("/opt/puppetlabs/puppet/cache", "/opt/puppetlabs/puppet/public"),
-            _ => ("/var/cache/puppet", "/var/cache/puppet/public"),
+        let (var, public, settings) = match layout.name {
+            name if name == AIO.name => {
+                ("/opt/puppetlabs/puppet/cache", "/opt/puppetlabs/puppet/public", "/etc/puppetlabs/puppet/puppet.conf")
+            }
+            _ => ("/var/cache/puppet", "/var/cache/puppet/public", "/etc/puppet/puppet.conf"),
         };
         let var = Path::new(var);
         let state = var.join("state");
@@ -55,6 +57,7 @@ impl HostTool for Puppet {
             report: state.join("last_run_report.yaml"),
             summary: Path::new(public).join("last_run_summary.yaml"),
             running: state.join("agent_catalog_run.lock"),
+            settings: PathBuf::from(settings),
             catalog: var.join("client_data/catalog").join(format!("{host}.json")),
             backups: var.join("clientbucket"),
             schedules: SCHEDULES.iter().map(PathBuf::from).collect(),
@@ -80,6 +83,10 @@ impl HostTool for Puppet {
 
     fn news(&self, catalog: &[u8], host: &HostId, applied: &[KnownPart]) -> Result<News, UnreadableCatalog> {
         catalog::news(catalog, host, applied)
+    }
+
+    fn run_limit(&self, settings: Option<&str>) -> Option<Span> {
+        settings::run_limit(settings)
     }
 
     fn changed(&self, report: &[u8]) -> bool {

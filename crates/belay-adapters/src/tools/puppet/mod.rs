@@ -10,7 +10,7 @@
 //! `command` is the door of those who send to PuppetDB: reports, facts and catalogs.
 //!
 //! For a host's agent: `host` (places, command lines), `argv`, `lock`, `schedule`, `glance`,
-//! `catalog`; `enc` answers as a classifier.
+//! `catalog`, `settings`; `enc` answers as a classifier.
 
 mod argv;
 mod catalog;
@@ -27,6 +27,7 @@ pub mod items;
 mod json;
 mod lock;
 mod schedule;
+mod settings;
 mod spots;
 mod time;
 mod value;

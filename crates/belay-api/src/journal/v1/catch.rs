@@ -1,7 +1,8 @@
 //! Form 1 of the nouns of the catch: holds, pins, what agents told, reverts; and self-checks.
 
 use belay_core::host::policy::{Pin, RevertWay};
-use belay_core::host::talk::{Asked, BreakGlass, HostStatus, Lock, Schedule};
+use belay_core::host::talk::{Asked, BreakGlass, HostStatus, Lock, RunLock, Schedule};
+use belay_core::model::ailment::Ailment;
 use belay_core::model::closed::{Closed, ClosedBy};
 use belay_core::model::feed::Feed;
 use belay_core::model::gate::Gate;
@@ -24,7 +25,8 @@ form_struct! {
     HoldEnd { at, by, reason }
     Pin { environment, until, reason, by }
     Agent { version, status, events, own }
-    HostStatus { lock, schedule, break_glass, running, gate }
+    HostStatus { lock, schedule, break_glass, running, run_lock, gate }
+    RunLock { since, limit }
     BreakGlass { until, reason, by }
     Asked { at, answer, why }
     Revert { id, change, asked, by, reason, ways, hosts, hold, stopped }
@@ -38,6 +40,20 @@ form_struct! {
 }
 
 form_enum! {
+    Ailment {
+        "wrong-environment" => WrongEnvironment,
+        "failing" => Failing,
+        "failed-compile" => FailedCompile,
+        "broken-run" => Broken,
+        "cached-catalog" => CachedCatalog,
+        "stale" => Stale,
+        "stuck-run" => Stuck,
+        "disabled" => Disabled,
+        "unscheduled" => Unscheduled,
+        "noop-pending" => Pending,
+        "lagging" => Lagging,
+        "unreadable" => Unreadable,
+    }
     Told { "nothing" => Nothing, "early" => Early, "late" => Late, "expired" => Expired, "escalated" => Escalated }
     Lock { "absent" => Absent, "ours" => Ours(holds), "foreign" => Foreign { message, since } }
     Schedule { "unknown" => Unknown, "there" => There(entry), "switched-off" => SwitchedOff(entry), "missing" => Missing }

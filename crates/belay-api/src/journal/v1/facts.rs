@@ -95,6 +95,7 @@ form_facts! {
     "would-have-refused" => WouldHaveRefused { class, would },
     "stale-set" => StaleSet { class, hosts },
     "foreign-set" => ForeignSet { class, hosts },
+    "ailing-set" => AilingSet { class, ailment, began, ended, told },
     "closed-set" => ClosedSet { class, closed },
     "self-checked" => SelfChecked { check, actor },
     "feed-set" => FeedSet { id, feed },

@@ -35,13 +35,19 @@ pub(crate) async fn status(call: Call) -> Result<StatusView, Refusal> {
 /// The same, for whoever shows it otherwise.
 pub(crate) async fn glance(app: &App) -> Result<StatusView, Refusal> {
     let quarantined = app.readers.ask(|reader| reader.quarantined()).await?;
-    let (now, stats) = (app.drive.now(), app.signals.store().stats());
-    let store = StoreView { series: stats.series as u64, samples: stats.samples, bytes: stats.log_bytes, oldest: None, newest: None };
+    let now = app.drive.now();
     let view = app.drive.read(|state| StatusView::of(now, state, env!("CARGO_PKG_VERSION"), app.started));
-    Ok(StatusView { quarantined, signals: Some(store), sources: sources(app), ..view })
+    Ok(StatusView { quarantined, signals: Some(store(app)), sources: sources(app), ..view })
 }
 
-fn sources(app: &App) -> Vec<SourceView> {
+/// The store of signals.
+pub(crate) fn store(app: &App) -> StoreView {
+    let stats = app.signals.store().stats();
+    StoreView { series: stats.series as u64, samples: stats.samples, bytes: stats.log_bytes, oldest: None, newest: None }
+}
+
+/// Sources of signals.
+pub(crate) fn sources(app: &App) -> Vec<SourceView> {
     let now = app.drive.now();
     let view = |(name, count): (String, crate::signals::SourceCount)| {
         let silent = doctor::silent(&count, now);
