@@ -97,6 +97,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         requests: RequestIds::new(started),
         state_dir,
         started,
+        backups: Arc::new(tokio::sync::Semaphore::new(1)),
     });
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();

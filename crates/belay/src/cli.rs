@@ -85,6 +85,12 @@ pub enum Command {
     Audit(cmd::audit::Args),
     /// Issue, list and end credentials
     Token(cmd::token::Args),
+    /// Take a backup of everything, also while the server works
+    Backup(cmd::backup::Backup),
+    /// Put a backup into a new state directory
+    Restore(cmd::backup::Restore),
+    /// Check that what is on disk is what was written
+    Fsck(cmd::fsck::Args),
     /// Keep servers by name on this machine, for --profile
     Profile(cmd::profile::Args),
     /// Check a configuration file, without a server
@@ -134,6 +140,13 @@ mod tests {
             &["token", "add"],
             &["hold", "add"],
             &["revert"],
+            &["backup"],
+            &["restore"],
+            &["fsck"],
+            &["wait"],
+            &["plan"],
+            &["override"],
+            &["profile", "add"],
             &["selfcheck"],
         ] {
             insta::assert_snapshot!(path.join("-"), help(path));

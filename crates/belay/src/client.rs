@@ -15,8 +15,8 @@ use std::time::Duration;
 use anyhow::Context;
 use belay_api::http::Problem;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
-use hyper::{Method, Request, StatusCode, header};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use serde::Serialize;
@@ -30,6 +30,8 @@ pub use place::Place;
 
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(60);
+/// How long a part of a large answer may take to come.
+const PART: Duration = Duration::from_secs(600);
 /// The largest answer that is read.
 const ANSWER_MAX: usize = 256 << 20;
 
@@ -125,12 +127,46 @@ impl Client {
     /// Why it could not be asked.
     pub async fn send(&self, method: Method, path: &str, content: Option<Content>) -> anyhow::Result<Reply> {
         let request = self.request(method, path, content)?;
-        let connected = tokio::time::timeout(CONNECT, self.connect()).await;
-        let connected = connected.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
-        let stream = connected.map_err(|error| self.place.unreachable(&error))?;
+        let stream = self.connected().await?;
         let exchange = tokio::time::timeout(ANSWER, exchange(stream, request)).await;
         // The cause goes on as text only: a pipe that broke on the way to the server is not one that nobody reads.
         exchange.map_err(|_| self.place.silent(ANSWER))?.map_err(|error| self.place.broken_off(&error))
+    }
+
+    /// Asks for something large; each part of it is given away as it comes. Whoever sends may take long to begin, and between parts.
+    ///
+    /// # Errors
+    /// The server's refusal, why it could not be asked, or that the answer did not come to its end.
+    pub async fn download(&self, method: Method, path: &str, mut each: impl FnMut(&[u8]) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let request = self.request(method, path, None)?;
+        let stream = self.connected().await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let answer = async {
+            let response = sender.send_request(request).await.map_err(|error| self.place.broken_off(&error.into()))?;
+            if !response.status().is_success() {
+                return Err(refused(&reply(response).await?).into());
+            }
+            let mut body = response.into_body();
+            loop {
+                let next = tokio::time::timeout(PART, body.frame()).await.map_err(|_| self.place.silent(PART))?;
+                match next.transpose().map_err(|error| self.place.broken_off(&error.into()))? {
+                    None => return Ok(()),
+                    Some(frame) => frame.data_ref().map_or(Ok(()), |part| each(part))?,
+                }
+            }
+        };
+        tokio::pin!(connection, answer);
+        tokio::select! {
+            biased;
+            answer = &mut answer => answer,
+            _ = &mut connection => answer.await,
+        }
+    }
+
+    async fn connected(&self) -> anyhow::Result<Box<dyn Stream>> {
+        let connected = tokio::time::timeout(CONNECT, self.connect()).await;
+        let connected = connected.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
+        connected.map_err(|error| self.place.unreachable(&error))
     }
 
     fn request(&self, method: Method, path: &str, content: Option<Content>) -> anyhow::Result<Request<Full<Bytes>>> {
@@ -214,18 +250,21 @@ pub fn refused(reply: &Reply) -> Fault {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
+/// A whole answer.
+async fn reply(response: Response<Incoming>) -> anyhow::Result<Reply> {
+    let after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let status = response.status();
+    let body =
+        Limited::new(response.into_body(), ANSWER_MAX).collect().await.map_err(|error| anyhow::anyhow!("the answer broke off: {error}"))?;
+    Ok(Reply { status, retry_after: after.map(Duration::from_secs), body: body.to_bytes() })
+}
+
 /// One request and its whole answer. The connection ends with this function.
 async fn exchange(stream: Box<dyn Stream>, request: Request<Full<Bytes>>) -> anyhow::Result<Reply> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let answer = async move {
         let response = sender.send_request(request).await?;
-        let after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let status = response.status();
-        let body = Limited::new(response.into_body(), ANSWER_MAX)
-            .collect()
-            .await
-            .map_err(|error| anyhow::anyhow!("the answer broke off: {error}"))?;
-        Ok(Reply { status, retry_after: after.map(Duration::from_secs), body: body.to_bytes() })
+        reply(response).await
     };
     tokio::pin!(connection, answer);
     // The connection only moves bytes; what counts is the answer, also when the server closes at once after it.

@@ -2,10 +2,12 @@
 
 pub mod alerts;
 pub mod audit;
+pub mod backup;
 pub mod changes;
 pub mod check;
 pub mod config;
 pub mod demo;
+pub mod fsck;
 pub mod gate;
 pub mod health;
 pub mod hold;
@@ -45,6 +47,9 @@ pub fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Judge(args) => judge::run(&args, colour),
         Command::Completion(args) => manual::completion(&args),
         Command::Man(args) => manual::man(&args, colour),
+        Command::Backup(args) => on_this_thread(backup::take(&args, colour)),
+        Command::Restore(args) => backup::restore(&args, colour),
+        Command::Fsck(args) => fsck::run(&args, colour),
         Command::Profile(args) => profile::run(&args, colour),
         Command::Serve(args) => serve::run(&args, colour),
         Command::Demo(args) => demo::run(&args, colour),

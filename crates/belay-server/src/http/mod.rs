@@ -9,6 +9,7 @@ mod openapi;
 mod refusal;
 mod route;
 pub mod serve;
+mod stream;
 mod table;
 mod unix;
 
@@ -20,6 +21,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, header};
 use belay_core::model::time::Timestamp;
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -59,6 +61,8 @@ pub struct App {
     pub state_dir: PathBuf,
     /// When the server was started.
     pub started: Timestamp,
+    /// One backup at a time.
+    pub backups: Arc<Semaphore>,
 }
 
 /// Gives requests an id each, by which the log knows them.

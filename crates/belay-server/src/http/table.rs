@@ -4,7 +4,7 @@ use axum::http::Method;
 use belay_adapters::{sources, tools};
 
 use super::auth::May;
-use super::handlers::{PAGED, audit, catch, changes, facade, health, hosts, people, reports, run_health, runs, samples};
+use super::handlers::{PAGED, audit, backup, catch, changes, facade, health, hosts, people, reports, run_health, runs, samples};
 use super::route::{Entry, Media, Param, Route, at};
 
 /// All routes.
@@ -62,6 +62,12 @@ fn own() -> Vec<Route> {
             .takes(changes::accept),
         at(Method::POST, "/api/v1/changes/{id}/reject", "reject", May::Approver, "A person says that a Change is bad.")
             .takes(changes::reject),
+        at(Method::POST, "/api/v1/backup", "back_up", May::Admin, "Takes a backup: all there is, as one file.").raw(
+            Media::None,
+            Media::Bytes(&["application/gzip"]),
+            (),
+            backup::take,
+        ),
         at(Method::GET, "/api/v1/tokens", "tokens", May::Admin, "All credentials, without their secrets.").lists(people::list),
         at(Method::POST, "/api/v1/tokens", "issue_token", May::Admin, "Issues a credential; its secret is shown this once.")
             .takes(people::issue),

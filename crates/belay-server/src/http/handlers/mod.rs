@@ -2,6 +2,7 @@
 //! who may call it was checked before.
 
 pub(super) mod audit;
+pub(super) mod backup;
 pub(super) mod catch;
 pub(super) mod changes;
 pub(super) mod facade;
