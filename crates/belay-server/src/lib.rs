@@ -24,6 +24,7 @@ pub mod signals;
 mod start;
 pub mod tls;
 pub mod views;
+mod web;
 mod wire;
 
 pub use offline::{Ingested, OfflineFile, Outcome, ingest_offline};

@@ -12,6 +12,7 @@ use crate::clock::{self, Clock};
 use crate::config::LoadError;
 use crate::drive::{DriveError, Fatal, Limits};
 use crate::http::body::Caps;
+use crate::http::passwords::Cost;
 use crate::http::serve::Connections;
 use crate::ledger::{Hook, LedgerError};
 use crate::net::{ClientLimits, NotSent};
@@ -42,6 +43,8 @@ pub struct Bounds {
     pub bodies: Caps,
     /// Of connections.
     pub connections: Connections,
+    /// What hashing a password costs.
+    pub passwords: Cost,
     /// Of what is sent out.
     pub client: ClientLimits,
     /// Of the store of signals.
@@ -62,6 +65,7 @@ impl Default for Bounds {
             drive: Limits::default(),
             bodies: Caps::default(),
             connections: Connections::default(),
+            passwords: Cost::default(),
             client: ClientLimits::default(),
             signals: belay_signals::Limits::default(),
             readers_of_reports: std::thread::available_parallelism().map_or(2, usize::from),

@@ -16,9 +16,17 @@ pub struct NoRandomness;
 /// # Errors
 /// [`NoRandomness`].
 pub fn fresh() -> Result<String, NoRandomness> {
-    let mut bytes = [0; 32];
+    Ok(bytes::<32>()?.iter().fold(PREFIX.to_owned(), |text, byte| format!("{text}{byte:02x}")))
+}
+
+/// So many random bytes.
+///
+/// # Errors
+/// [`NoRandomness`].
+pub fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut bytes = [0; N];
     rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes).map_err(|_| NoRandomness)?;
-    Ok(bytes.iter().fold(PREFIX.to_owned(), |text, byte| format!("{text}{byte:02x}")))
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -22,8 +22,9 @@ use crate::drive::outbox::Outbox;
 use crate::drive::selfcheck::SelfChecker;
 use crate::drive::{self, Drive, Fatal, Keep, housekeeping};
 use crate::http::body::Bodies;
+use crate::http::passwords::Passwords;
 use crate::http::serve::{Connections, Listener, serve};
-use crate::http::{self, App, RequestIds};
+use crate::http::{self, App, RequestIds, Streams};
 use crate::ledger::{Ledger, Readers};
 use crate::net::Client;
 use crate::options::{Exposure, LISTEN, Options, STATE_DIR, StartError};
@@ -85,6 +86,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let started = drive.now();
     let signals = Arc::new(signals);
     let selfcheck = Arc::new(SelfChecker::new(drive.clone(), Arc::clone(&signals)));
+    let (stop, stopped) = watch::channel(false);
     let app = Arc::new(App {
         drive,
         intake: Arc::new(intake),
@@ -94,12 +96,14 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         configuration: Arc::new(configuration),
         bodies: Bodies::new(bounds.bodies),
         polls: Default::default(),
+        passwords: Passwords::new(bounds.passwords),
+        logins: Default::default(),
+        streams: Streams::new(stopped.clone()),
         requests: RequestIds::new(started),
         state_dir,
         started,
         backups: Arc::new(tokio::sync::Semaphore::new(1)),
     });
-    let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     begin(&mut tasks, &app, client, &options, &stopped);
     let router = http::router(&app);
@@ -161,12 +165,12 @@ async fn prepare(drive: &Drive, config: belay_api::config::Config) -> Result<Vec
     if !drive.read(|state| state.tokens.is_empty()) {
         return Ok(Vec::new());
     }
-    let admin = Principal::Person { name: "admin".to_owned(), role: Role::Admin };
+    let admin = Principal::person("admin", Role::Admin);
     let mut first = Vec::new();
     for (name, principal) in [("admin", admin.clone()), ("relay", Principal::Relay(Pattern::new("*")))] {
         let secret = secret::fresh()?;
         let token = Token { hash: Digest::of(secret.as_bytes()), name: name.to_owned(), principal, issued: drive.now() };
-        let input = Input::IssueToken { principal: Principal::Person { name: "start".to_owned(), role: Role::Admin }, token };
+        let input = Input::IssueToken { principal: Principal::person("start", Role::Admin), token };
         match drive.decide(input, Keep::default()).await? {
             Answer::Done => first.push(FirstSecret { name: name.to_owned(), secret }),
             other => return Err(StartError::NoCredentials(other)),

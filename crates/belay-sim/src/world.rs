@@ -218,5 +218,5 @@ pub fn relay() -> Principal {
 
 /// A person of a role.
 pub fn person(name: &str, role: Role) -> Principal {
-    Principal::Person { name: name.to_owned(), role }
+    Principal::person(name, role)
 }

@@ -46,6 +46,8 @@ pub struct Options {
     pub port: u16,
     /// Leave the state behind.
     pub keep: bool,
+    /// Serve on when the story is over, until `stop`.
+    pub stay: bool,
     /// Becomes true when nobody wants to see more of it.
     pub stop: watch::Receiver<bool>,
 }
@@ -113,6 +115,9 @@ pub async fn play(options: &Options, teller: &mut Teller) -> anyhow::Result<Play
         Ok(()) => play.summary().await,
         Err(error) => Err(error),
     };
+    if options.stay && summary.is_ok() {
+        play.stay().await;
+    }
     let Play { house, acts, beside, .. } = play;
     drop((acts, beside));
     // The house is closed whatever came of the play.
@@ -173,6 +178,15 @@ impl Play<'_> {
                 }
             }
         }
+    }
+
+    /// Serves on: the hosts go on as the story left them.
+    async fn stay(&mut self) {
+        let (address, secret) = (self.house.address(), self.house.admin.as_str());
+        let what = format!("http://{address}/ shows it all; sign in with the credential {secret}; Ctrl-C ends it");
+        self.teller.block("\n");
+        self.teller.tell(Tone::Good, "Staying", &what);
+        stopped(&mut self.stop).await;
     }
 
     fn heading(&mut self, act: &str, what: &str) {

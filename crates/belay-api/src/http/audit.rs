@@ -4,7 +4,9 @@ use belay_core::explain::{gate as explain, selfcheck};
 use belay_core::model::alert::{Effect, Task};
 use belay_core::model::closed::Closed;
 use belay_core::model::ids::{ClassName, HostId};
+use belay_core::model::principal::{Principal, Token};
 use belay_core::model::time::Timestamp;
+use belay_core::model::user::{Proof, Session};
 use belay_core::model::verdict::{Judge, Verdict};
 use belay_core::state::{Breaker, Fact, NoteKind};
 use serde::{Deserialize, Serialize};
@@ -156,11 +158,14 @@ fn line(fact: &Fact) -> Option<Line> {
         }
         Fact::WaveOpened { change, open } => Some(Line::info("belay", format!("wave {open} of {change} was opened"))),
         Fact::Decided { change, verdict } => Some(decided(&change.to_string(), verdict)),
-        Fact::TokenIssued { token, actor } => {
-            Some(Line::info(actor, format!("credential {} issued; it stands for {}", token.name, token.principal.actor())))
-        }
+        Fact::TokenIssued { token, actor } => Some(Line::info(actor, issued(token))),
         Fact::TokenRevoked { name, actor } => Some(Line::info(actor, format!("credential {name} ended"))),
-        Fact::HoldSet { actor, what, .. } | Fact::RevertSet { actor, what, .. } => Some(Line::info(actor, what.clone())),
+        Fact::SessionOpened { session } => Some(Line::info(session.person.actor(), opened(session))),
+        Fact::HoldSet { actor, what, .. }
+        | Fact::RevertSet { actor, what, .. }
+        | Fact::UserSet { actor, what, .. }
+        | Fact::UserRemoved { actor, what, .. }
+        | Fact::SessionEnded { actor, what, .. } => Some(Line::info(actor, what.clone())),
         Fact::PinSet { host, pin, actor } => {
             let text = match pin {
                 Some(pin) => format!("{host} pinned to environment {} until {}: {}", pin.environment, pin.until, pin.reason),
@@ -191,6 +196,7 @@ fn line(fact: &Fact) -> Option<Line> {
         | Fact::ChangeOpened { .. }
         | Fact::ChangeJoined { .. }
         | Fact::Looked { .. }
+        | Fact::SessionSeen { .. }
         | Fact::EffectAsked { .. }
         | Fact::EffectTried { .. }
         | Fact::EffectDone { .. }
@@ -198,6 +204,26 @@ fn line(fact: &Fact) -> Option<Line> {
         | Fact::HostRestored(_)
         | Fact::ChangeRestored { .. } => None,
     }
+}
+
+/// A credential was issued.
+fn issued(token: &Token) -> String {
+    let within = match &token.principal {
+        Principal::Person { within, .. } if within.limits() => format!(", within {}", within.words()),
+        _ => String::new(),
+    };
+    format!("credential {} issued; it stands for {}{within}", token.name, token.principal.actor())
+}
+
+/// A person logged in.
+fn opened(session: &Session) -> String {
+    let by = match &session.by {
+        Proof::Password => "with a password".to_owned(),
+        Proof::Token(name) => format!("with the credential {name}"),
+        Proof::Issuer => "through the identity provider".to_owned(),
+    };
+    let from = session.from.as_ref().map(|from| format!(" from {from}")).unwrap_or_default();
+    format!("{} logged in {by}{from}", session.name())
 }
 
 /// Belay itself is stopping configuration management, or does no more.

@@ -12,6 +12,7 @@ mod finding;
 mod health;
 mod hold;
 mod host;
+mod news;
 mod offer;
 mod plan;
 mod revert;
@@ -20,6 +21,7 @@ mod run_health;
 mod selfcheck;
 mod status;
 mod token;
+mod user;
 
 pub use answer::{FieldError, Page, Problem, WhyView};
 pub use audit::{EffectRow, NoteRow, QuarantineRow};
@@ -29,6 +31,7 @@ pub use finding::{FindingView, LackView, NumbersView};
 pub use health::{DoctorCheck, DoctorView, LintView, LintedSignal, MissingHost};
 pub use hold::{HoldAltered, HoldPlaced, HoldRow, HoldView};
 pub use host::{HostRow, HostView, LastRunView, TroubleView};
+pub use news::NewsView;
 pub use offer::{HostDiffView, OfferedItemView};
 pub use plan::{DueView, PlannedView};
 pub use revert::{CountView, GateView, PinPlaced, PinRow, PlanView, RevertBody, RevertView};
@@ -37,6 +40,7 @@ pub use run_health::{AilingHost, AilmentCount, AilmentView, RunHealthView};
 pub use selfcheck::{ClassCheckView, SelfCheckAsked, SelfCheckBody, SelfCheckView, SignalCheckView};
 pub use status::{ClassCount, PolicyCount, ReleaseCount, SourceView, StatusView, StoreView};
 pub use token::{PrincipalView, TokenBody, TokenIssued, TokenRow};
+pub use user::{MeView, PasswordBody, SessionRow, UserBody, UserPatch, UserRow};
 
 use belay_core::model::report::Version;
 

@@ -2,7 +2,7 @@
 
 use belay_core::model::ids::{HOST_NAME_MAX, HostId};
 use belay_core::model::policy::Pattern;
-use belay_core::model::principal::{Principal, Role, Token};
+use belay_core::model::principal::{Principal, Role, Token, Within};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -10,6 +10,8 @@ use super::answer::FieldError;
 
 /// The longest name of a credential, a person or a source, in bytes.
 const NAME_MAX: usize = 200;
+/// The most patterns of classes a person is limited to.
+const CLASSES_MAX: usize = 100;
 
 /// A credential that is asked for: a name, and exactly one of role, host, relay and source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -19,6 +21,9 @@ pub struct TokenBody {
     /// For a person: `viewer`, `operator`, `approver` or `admin`.
     #[serde(default)]
     pub role: Option<String>,
+    /// For a person: names or patterns of the classes it is limited to (`web`, `db*`); all of them when left out.
+    #[serde(default)]
+    pub classes: Vec<String>,
     /// For a host: its name.
     #[serde(default)]
     pub host: Option<String>,
@@ -61,6 +66,9 @@ pub struct PrincipalView {
     pub name: String,
     /// What a person may do.
     pub role: Option<String>,
+    /// The classes a person is limited to; none: all of them.
+    #[serde(default)]
+    pub classes: Vec<String>,
 }
 
 impl TokenBody {
@@ -72,10 +80,10 @@ impl TokenBody {
         name(&self.name).map_err(|why| vec![FieldError::new("/name", why)])?;
         let wrong = |pointer: &str, why: String| vec![FieldError::new(pointer, why)];
         match (&self.role, &self.host, &self.relay, &self.source) {
-            (Some(word), None, None, None) => match Role::ALL.into_iter().find(|role| role.word() == word) {
-                Some(role) => Ok(Principal::Person { name: self.name.clone(), role }),
-                None => Err(wrong("/role", format!("{word:?} is no role; there are {}", Role::ALL.map(Role::word).join(", ")))),
-            },
+            (Some(word), None, None, None) => {
+                Ok(Principal::Person { name: self.name.clone(), role: role("/role", word)?, within: within("/classes", &self.classes)? })
+            }
+            _ if !self.classes.is_empty() => Err(wrong("/classes", "only a person is limited to classes".to_owned())),
             (None, Some(host), None, None) => HostId::parse(host).map(Principal::Host).map_err(|why| wrong("/host", why.to_string())),
             (None, None, Some(hosts), None) => pattern(hosts).map(Principal::Relay).map_err(|why| wrong("/relay", why)),
             (None, None, None, Some(source)) => match name(source) {
@@ -89,13 +97,17 @@ impl TokenBody {
 
 impl From<&Principal> for PrincipalView {
     fn from(principal: &Principal) -> Self {
+        let classes = match principal {
+            Principal::Person { within, .. } => patterns(within),
+            Principal::Host(_) | Principal::Relay(_) | Principal::Source(_) => Vec::new(),
+        };
         let (kind, name, role) = match principal {
-            Principal::Person { name, role } => ("person", name.clone(), Some(role.word().to_owned())),
+            Principal::Person { name, role, .. } => ("person", name.clone(), Some(role.word().to_owned())),
             Principal::Host(host) => ("host", host.to_string(), None),
             Principal::Relay(pattern) => ("relay", pattern.as_str().to_owned(), None),
             Principal::Source(name) => ("source", name.clone(), None),
         };
-        Self { kind: kind.to_owned(), name, role }
+        Self { kind: kind.to_owned(), name, role, classes }
     }
 }
 
@@ -105,7 +117,33 @@ impl From<&Token> for TokenRow {
     }
 }
 
-fn name(name: &str) -> Result<(), String> {
+/// The role of this word.
+pub(super) fn role(pointer: &str, word: &str) -> Result<Role, Vec<FieldError>> {
+    let why = || format!("{word:?} is no role; there are {}", Role::ALL.map(Role::word).join(", "));
+    Role::parse(word).ok_or_else(|| vec![FieldError::new(pointer, why())])
+}
+
+/// The classes that these patterns are of.
+pub(super) fn within(pointer: &str, classes: &[String]) -> Result<Within, Vec<FieldError>> {
+    if classes.len() > CLASSES_MAX {
+        return Err(vec![FieldError::new(pointer, format!("there are more than {CLASSES_MAX}; write patterns, as `web*`"))]);
+    }
+    let bad = |text: &str| text.is_empty() || text.len() > NAME_MAX || text.chars().any(|c| !c.is_ascii_graphic() || "/\\%".contains(c));
+    match classes.iter().position(|text| bad(text)) {
+        Some(at) => {
+            let why = format!("{:?} is no pattern of class names; write for example \"web\" or \"db*\"", classes[at]);
+            Err(vec![FieldError::new(format!("{pointer}/{at}"), why)])
+        }
+        None => Ok(Within(classes.iter().map(|text| Pattern::new(text)).collect())),
+    }
+}
+
+/// The patterns of classes, as they are sent.
+pub(super) fn patterns(within: &Within) -> Vec<String> {
+    within.0.iter().map(|pattern| pattern.as_str().to_owned()).collect()
+}
+
+pub(super) fn name(name: &str) -> Result<(), String> {
     if name.is_empty() || name.len() > NAME_MAX {
         return Err(format!("a name has 1 to {NAME_MAX} bytes"));
     }

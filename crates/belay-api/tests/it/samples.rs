@@ -16,12 +16,13 @@ use belay_core::model::ids::{
 use belay_core::model::item::{ItemKey, Items, Mark, environment_content};
 use belay_core::model::log::{Line, LogEvidence};
 use belay_core::model::policy::Pattern;
-use belay_core::model::principal::{Actor, Principal, Role, Token};
+use belay_core::model::principal::{Actor, Principal, Role, Token, Within};
 use belay_core::model::report::{Event, EventOutcome, FailedResource, RunKind, Version};
 use belay_core::model::run::Run;
 use belay_core::model::selfcheck::Cautions;
 use belay_core::model::signal::{Harm, Missing, Reading, Sample, Series, Signal, SignalKind, Weight, Window};
 use belay_core::model::time::{Span, Timestamp};
+use belay_core::model::user::{Proof, Session, User};
 use belay_core::model::verdict::{Check, Finding, Gap, Judge, Lack, Look, Numbers, Outcome, Says, Standing, Verdict};
 use belay_core::state::{Counters, Fact, Note, NoteKind, Scope};
 
@@ -314,7 +315,7 @@ fn effect(id: u64, dead: bool) -> Effect {
 }
 
 fn tokens() -> Vec<Token> {
-    let mut principals: Vec<Principal> = Role::ALL.into_iter().map(|role| Principal::Person { name: "alice".into(), role }).collect();
+    let mut principals: Vec<Principal> = Role::ALL.into_iter().map(|role| Principal::person("alice", role)).collect();
     principals.extend([Principal::Host(host("web01")), Principal::Relay(Pattern::new("web*")), Principal::Source("p1".into())]);
     let token = |(at, principal)| Token { hash: Digest::of(b"secret"), name: format!("token-{at}"), principal, issued: NOW };
     principals.into_iter().enumerate().map(token).collect()
@@ -430,10 +431,37 @@ pub fn samples() -> Vec<Fact> {
         Fact::TokenRevoked { name: "token-0".into(), actor: actor() },
     ]);
     all.extend(tokens().into_iter().map(|token| Fact::TokenIssued { token, actor: actor() }));
+    all.extend(of_people());
     let note = |kind| Note { kind, actor: actor(), host: Some(host("web01")), text: "somebody tried to speak for web02".into() };
     all.extend([NoteKind::Security, NoteKind::Warning, NoteKind::Info].map(|kind| Fact::Noted(note(kind))));
     all.push(Fact::Noted(Note { host: None, ..note(NoteKind::Info) }));
     all
+}
+
+fn of_people() -> Vec<Fact> {
+    let within = Within(vec![Pattern::new("web"), Pattern::new("db*")]);
+    let user = User { name: "alice".into(), role: Role::Approver, within, hash: Some("$argon2id$...".into()), disabled: false, since: NOW };
+    let bare = User { name: "bob".into(), role: Role::Viewer, within: Within::default(), hash: None, disabled: true, since: NOW };
+    let session = |id: &[u8], person: &User, by: Proof, from: Option<&str>| Session {
+        id: Digest::of(id),
+        person: person.principal(),
+        by,
+        opened: NOW,
+        seen: NOW + Span::from_min(20),
+        from: from.map(str::to_owned),
+    };
+    let set = |user: &User| Fact::UserSet { user: Box::new(user.clone()), actor: actor(), what: format!("made {}", user.name) };
+    let opened = |session| Fact::SessionOpened { session: Box::new(session) };
+    vec![
+        set(&user),
+        set(&bare),
+        opened(session(b"one", &user, Proof::Password, Some("192.0.2.7"))),
+        opened(session(b"two", &bare, Proof::Token("token-0".into()), None)),
+        opened(session(b"three", &user, Proof::Issuer, None)),
+        Fact::SessionSeen { id: Digest::of(b"one") },
+        Fact::SessionEnded { id: Digest::of(b"two"), actor: actor(), what: "logged out".into() },
+        Fact::UserRemoved { name: "bob".into(), actor: actor(), what: "removed bob".into() },
+    ]
 }
 
 fn of_changes() -> Vec<Fact> {

@@ -1,5 +1,6 @@
 //! Deciding: state and an input in, facts out. All policy is here; nothing here acts.
 
+mod accounts;
 mod aftermath;
 mod again;
 mod backup;
@@ -25,13 +26,16 @@ pub mod plan;
 mod polled;
 pub mod reverts;
 pub mod selfcheck;
+mod sessions;
 pub mod trial;
 pub mod wake;
 mod waves;
+mod within;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use accounts::{UserAsk, UserEdit};
 pub use aftermath::waiting_for;
 pub use facts::{FACT_BYTES_MAX, FACTS_MAX};
 pub use fed::Fed;
@@ -48,6 +52,7 @@ use crate::model::principal::{Actor, Principal, Token};
 use crate::model::report::Decoded;
 use crate::model::run::Run;
 use crate::model::time::Timestamp;
+use crate::model::user::Session;
 use crate::model::verdict::Look;
 use crate::state::{Fact, Lead, State};
 
@@ -156,6 +161,70 @@ pub enum Input {
         principal: Principal,
         /// Its name.
         name: String,
+    },
+    /// An account is to be made.
+    AddUser {
+        /// Who asks, by credential.
+        principal: Principal,
+        /// The account.
+        ask: Box<UserAsk>,
+    },
+    /// An account is to be altered.
+    EditUser {
+        /// Who asks, by credential.
+        principal: Principal,
+        /// Its name.
+        name: String,
+        /// How.
+        edit: UserEdit,
+        /// Why, where it is said.
+        reason: String,
+    },
+    /// An account is to get another password.
+    SetPassword {
+        /// Who asks, by credential.
+        principal: Principal,
+        /// Its name.
+        name: String,
+        /// The hash of the new one.
+        hash: String,
+        /// The hash that the present password was found to fit, where who asks proved to know it.
+        proved: Option<String>,
+    },
+    /// An account is to be removed.
+    RemoveUser {
+        /// Who asks, by credential.
+        principal: Principal,
+        /// Its name.
+        name: String,
+        /// Why, where it is said.
+        reason: String,
+    },
+    /// A person proved who it is, and begins a session.
+    OpenSession {
+        /// The session.
+        session: Box<Session>,
+        /// The hash that the password was found to fit; none where it was no password.
+        proved: Option<String>,
+    },
+    /// A session is used.
+    SessionSeen {
+        /// Which.
+        id: Digest,
+    },
+    /// A session is to end.
+    EndSession {
+        /// Who asks, by credential.
+        principal: Principal,
+        /// Which.
+        id: Digest,
+    },
+    /// Somebody tried to log in and could not.
+    LoginRefused {
+        /// As whom, as it was typed; shortened.
+        name: String,
+        /// From where, where it is known.
+        from: Option<String>,
     },
     /// A hold is to be placed.
     PlaceHold {
@@ -314,6 +383,9 @@ pub fn decide(state: &State, now: Timestamp, input: &Input) -> (Vec<Fact>, Answe
     }
     let now = now.max(state.now);
     let mut draft = draft::Draft::new(state, now);
+    if let Some(refused) = within::refuse(&mut draft, input) {
+        return (draft.into_facts(), refused);
+    }
     let answer = match input {
         Input::Policy { policy, actor } => facts::policy(&mut draft, policy, actor),
         Input::Report { principal, decoded, received, inbox, earlier, before } => {
@@ -332,6 +404,14 @@ pub fn decide(state: &State, now: Timestamp, input: &Input) -> (Vec<Fact>, Answe
         }
         Input::IssueToken { principal, token } => people::issue(&mut draft, principal, token),
         Input::RevokeToken { principal, name } => people::revoke(&mut draft, principal, name),
+        Input::AddUser { principal, ask } => accounts::add(&mut draft, principal, ask),
+        Input::EditUser { principal, name, edit, reason } => accounts::edit(&mut draft, principal, name, edit, reason),
+        Input::SetPassword { principal, name, hash, proved } => accounts::password(&mut draft, principal, name, hash, proved.as_deref()),
+        Input::RemoveUser { principal, name, reason } => accounts::remove(&mut draft, principal, name, reason),
+        Input::OpenSession { session, proved } => sessions::open(&mut draft, session, proved.as_deref()),
+        Input::SessionSeen { id } => sessions::seen(&mut draft, *id),
+        Input::EndSession { principal, id } => sessions::end(&mut draft, principal, *id),
+        Input::LoginRefused { name, from } => sessions::refused(&mut draft, name, from.as_deref()),
         Input::PlaceHold { principal, ask } => holds::place(&mut draft, principal, ask),
         Input::EditHold { principal, hold, seen, edit, reason } => holds::edit(&mut draft, principal, *hold, *seen, edit, reason),
         Input::Pin { principal, ask } => pins::set(&mut draft, principal, ask),

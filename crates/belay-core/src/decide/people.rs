@@ -1,8 +1,7 @@
 //! What people decide: verdicts of their own, and credentials.
 
 use super::draft::Draft;
-use super::look;
-use super::{Answer, Ruling};
+use super::{Answer, Ruling, look, sessions};
 use crate::model::ids::ChangeId;
 use crate::model::principal::{Principal, Role, Token};
 use crate::model::verdict::{Judge, Outcome, Verdict};
@@ -10,6 +9,9 @@ use crate::state::{Fact, NoteKind};
 
 /// The longest reason kept, in characters.
 const REASON_MAX: usize = 1000;
+/// Why an admin is not limited to classes.
+pub(super) const ADMIN_EVERYWHERE: &str =
+    "classes: an admin may do everything, so cannot be limited to classes; make it an approver, or leave the classes out";
 /// The most credentials there may be.
 const TOKENS_MAX: usize = 10_000;
 
@@ -68,6 +70,10 @@ pub(super) fn issue(draft: &mut Draft<'_>, principal: &Principal, token: &Token)
     if draft.state.tokens.len() >= TOKENS_MAX {
         return Answer::Unprocessable(format!("there are {TOKENS_MAX} credentials already; revoke some"));
     }
+    if matches!(&token.principal, Principal::Person { role: Role::Admin, within, .. } if within.limits()) {
+        return Answer::Unprocessable(ADMIN_EVERYWHERE.to_owned());
+    }
+    sessions::end_by_token(draft, &principal.actor(), &token.name);
     draft.push(Fact::TokenIssued { token: token.clone(), actor: principal.actor() });
     Answer::Done
 }
@@ -79,6 +85,7 @@ pub(super) fn revoke(draft: &mut Draft<'_>, principal: &Principal, name: &str) -
     if !draft.state.tokens.iter().any(|token| token.name == name) {
         return Answer::NotFound(format!("there is no credential called {name}"));
     }
+    sessions::end_by_token(draft, &principal.actor(), name);
     draft.push(Fact::TokenRevoked { name: name.to_owned(), actor: principal.actor() });
     Answer::Done
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
 use super::notify::Pace;
-use super::{Answer, Input, closed, decide, feeds, holds, notify, reverts};
+use super::{Answer, Input, closed, decide, feeds, holds, notify, reverts, sessions};
 use crate::host::talk::Lock;
 use crate::model::alert::Subject;
 use crate::model::gate::{Enforce, Gate};
@@ -44,6 +44,7 @@ pub(super) fn wake(draft: &mut Draft<'_>) -> Answer {
     observed(draft);
     breaker(draft);
     reverts::advance(draft);
+    sessions::expire(draft);
     Answer::Done
 }
 

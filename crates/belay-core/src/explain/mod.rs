@@ -6,6 +6,7 @@ mod class;
 pub mod feed;
 pub mod gate;
 pub mod hold;
+pub mod inert;
 pub mod plan;
 pub mod selfcheck;
 pub mod why;

@@ -20,4 +20,5 @@ pub mod run;
 pub mod selfcheck;
 pub mod signal;
 pub mod time;
+pub mod user;
 pub mod verdict;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::ids::{Digest, HostId};
+use super::ids::{ClassName, Digest, HostId};
 use super::policy::Pattern;
 use super::time::Timestamp;
 
@@ -19,6 +19,10 @@ pub enum Role {
     Admin,
 }
 
+/// The classes that what a person may do is limited to; no pattern: all of them. What is only looked at is not limited.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Within(pub Vec<Pattern>);
+
 /// Who speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
@@ -28,6 +32,8 @@ pub enum Principal {
         name: String,
         /// What the person may do.
         role: Role,
+        /// Where the person may do it.
+        within: Within,
     },
     /// A host: speaks for itself only.
     Host(HostId),
@@ -58,6 +64,11 @@ impl Role {
     /// All roles, weakest first.
     pub const ALL: [Self; 4] = [Self::Viewer, Self::Operator, Self::Approver, Self::Admin];
 
+    /// The role of this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.word() == word)
+    }
+
     /// The word for it.
     pub const fn word(self) -> &'static str {
         match self {
@@ -69,7 +80,30 @@ impl Role {
     }
 }
 
+impl Within {
+    /// Whether it limits at all.
+    pub fn limits(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Whether a class lies within.
+    pub fn holds(&self, class: &ClassName) -> bool {
+        let name = class.as_str().to_ascii_lowercase();
+        !self.limits() || self.0.iter().any(|pattern| pattern.matches(&name))
+    }
+
+    /// In words: `web, db*`, or `all classes`.
+    pub fn words(&self) -> String {
+        if self.limits() { self.0.iter().map(Pattern::as_str).collect::<Vec<_>>().join(", ") } else { "all classes".to_owned() }
+    }
+}
+
 impl Principal {
+    /// A person who may do this much, everywhere.
+    pub fn person(name: impl Into<String>, role: Role) -> Self {
+        Self::Person { name: name.into(), role, within: Within::default() }
+    }
+
     /// Whether it may speak for this host (bring its reports, set its facts).
     pub fn speaks_for(&self, host: &HostId) -> bool {
         match self {
@@ -85,6 +119,14 @@ impl Principal {
         match self {
             Self::Person { role: own, .. } => *own >= role,
             Self::Host(_) | Self::Relay(_) | Self::Source(_) => false,
+        }
+    }
+
+    /// Whether what it may do, it may do to this class.
+    pub fn reaches(&self, class: &ClassName) -> bool {
+        match self {
+            Self::Person { within, .. } => within.holds(class),
+            Self::Host(_) | Self::Relay(_) | Self::Source(_) => true,
         }
     }
 
@@ -116,6 +158,6 @@ mod tests {
         assert!(!Principal::Host(web.clone()).speaks_for(&db));
         assert!(!Principal::Relay(Pattern::new("web*")).speaks_for(&db));
         assert!(!Principal::Source("p1".into()).speaks_for(&web));
-        assert!(!Principal::Person { name: "v".into(), role: Role::Viewer }.speaks_for(&web));
+        assert!(!Principal::person("v", Role::Viewer).speaks_for(&web));
     }
 }

@@ -70,6 +70,11 @@ impl Acceptance {
         sets
     }
 
+    /// The scopes of which it holds anything.
+    pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
+        self.scopes.keys()
+    }
+
     /// Everything it holds of one scope: item, content, mark.
     pub fn of_scope(&self, scope: &Scope) -> impl Iterator<Item = (&ItemKey, &Content, &Marked)> {
         let items = self.scopes.get(scope).into_iter().flatten();

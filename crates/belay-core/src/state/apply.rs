@@ -10,7 +10,6 @@ use crate::model::feed::{Feed, FeedId};
 use crate::model::host::{Carried, Host, ITEMS_MAX, LastRun, RECENT_MAX, Seen, Trouble};
 use crate::model::ids::{ChangeId, ClassName, HostId};
 use crate::model::item::ItemKey;
-use crate::model::principal::Token;
 use crate::model::run::Run;
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Outcome, Standing, Verdict};
@@ -46,18 +45,15 @@ impl State {
                     change.logs.add(host, *treated, line);
                 }
             }
-            Fact::WouldHaveRefused { class, would } => {
-                self.would.insert(class.clone(), *would);
-            }
-            Fact::StaleSet { .. } | Fact::ForeignSet { .. } | Fact::ClosedSet { .. } | Fact::SelfChecked { .. } => {
-                self.apply_to_class(fact)
-            }
+            Fact::WouldHaveRefused { .. }
+            | Fact::StaleSet { .. }
+            | Fact::ForeignSet { .. }
+            | Fact::ClosedSet { .. }
+            | Fact::SelfChecked { .. } => self.apply_to_class(fact),
             Fact::FeedSet { id, feed } => self.apply_feed(id, feed.as_deref()),
             Fact::BreakerSet { breaker } => self.breaker = *breaker,
             Fact::IncarnationBegun { incarnation } => self.counters.incarnation = *incarnation,
-            Fact::AlertedRestored { about, at } => {
-                self.alerted.insert(about.clone(), *at);
-            }
+            Fact::AlertedRestored { about, at } => drop(self.alerted.insert(about.clone(), *at)),
             Fact::ItemsMarked { scope, items, mark } => self.acceptance.set(scope, items, *mark, at),
             Fact::ChangeOpened { change } => {
                 self.counters.changes = self.counters.changes.max(change.id.0);
@@ -68,8 +64,13 @@ impl State {
                 self.apply_to_change(at, fact)
             }
             Fact::EffectAsked { .. } | Fact::EffectTried { .. } | Fact::EffectDone { .. } => self.apply_to_effect(at, fact),
-            Fact::TokenIssued { token, .. } => self.issue(token),
-            Fact::TokenRevoked { name, .. } => self.tokens.retain(|known| known.name != *name),
+            Fact::TokenIssued { .. }
+            | Fact::TokenRevoked { .. }
+            | Fact::UserSet { .. }
+            | Fact::UserRemoved { .. }
+            | Fact::SessionOpened { .. }
+            | Fact::SessionSeen { .. }
+            | Fact::SessionEnded { .. } => self.apply_to_people(at, fact),
             Fact::InboxDone { .. } | Fact::Noted(_) => {}
             Fact::CountersRestored { counters, now } => {
                 self.counters = *counters;
@@ -140,11 +141,6 @@ impl State {
                 self.alerted.remove(&Subject::Feed(id.clone()));
             }
         }
-    }
-
-    fn issue(&mut self, token: &Token) {
-        self.tokens.retain(|known| known.name != token.name);
-        self.tokens.push(token.clone());
     }
 
     fn apply_run(&mut self, run: &Run) {
@@ -233,6 +229,7 @@ impl State {
 
     fn apply_to_class(&mut self, fact: &Fact) {
         match fact {
+            Fact::WouldHaveRefused { class, would } => drop(self.would.insert(class.clone(), *would)),
             Fact::StaleSet { class, hosts } => set_hosts(&mut self.stale, class, hosts),
             Fact::ForeignSet { class, hosts } => set_hosts(&mut self.foreign, class, hosts),
             Fact::ClosedSet { class, closed: None } => {
@@ -308,6 +305,11 @@ fn steers(fact: &Fact) -> bool {
         | Fact::EffectDone { .. }
         | Fact::TokenIssued { .. }
         | Fact::TokenRevoked { .. }
+        | Fact::UserSet { .. }
+        | Fact::UserRemoved { .. }
+        | Fact::SessionOpened { .. }
+        | Fact::SessionSeen { .. }
+        | Fact::SessionEnded { .. }
         | Fact::HostTold { .. }
         | Fact::LineTold { .. }
         | Fact::WouldHaveRefused { .. }

@@ -21,6 +21,7 @@ use crate::model::revert::Revert;
 use crate::model::run::Run;
 use crate::model::selfcheck::SelfCheck;
 use crate::model::time::Timestamp;
+use crate::model::user::{Session, User};
 use crate::model::verdict::{Look, Verdict};
 
 /// Numbers given out so far. Numbers are never given out twice, not even after a restore.
@@ -205,6 +206,43 @@ pub enum Fact {
         /// Who ended it.
         actor: Actor,
     },
+    /// An account was made or altered: how it is now, in full.
+    UserSet {
+        /// The account.
+        user: Box<User>,
+        /// Who did it.
+        actor: Actor,
+        /// What happened, in plain words.
+        what: String,
+    },
+    /// An account was removed.
+    UserRemoved {
+        /// Its name.
+        name: String,
+        /// Who did it.
+        actor: Actor,
+        /// What happened, in plain words.
+        what: String,
+    },
+    /// A person logged in.
+    SessionOpened {
+        /// The session.
+        session: Box<Session>,
+    },
+    /// A session was used.
+    SessionSeen {
+        /// Which.
+        id: Digest,
+    },
+    /// A session ended.
+    SessionEnded {
+        /// Which.
+        id: Digest,
+        /// Who ended it.
+        actor: Actor,
+        /// What happened, in plain words.
+        what: String,
+    },
     /// A hold was placed or altered: how it is now, in full.
     HoldSet {
         /// The hold.
@@ -351,6 +389,11 @@ impl Fact {
             Self::EffectDone { .. } => "effect-done",
             Self::TokenIssued { .. } => "token-issued",
             Self::TokenRevoked { .. } => "token-revoked",
+            Self::UserSet { .. } => "user-set",
+            Self::UserRemoved { .. } => "user-removed",
+            Self::SessionOpened { .. } => "session-opened",
+            Self::SessionSeen { .. } => "session-seen",
+            Self::SessionEnded { .. } => "session-ended",
             Self::HoldSet { .. } => "hold-set",
             Self::PinSet { .. } => "pin-set",
             Self::HostTold { .. } => "host-told",

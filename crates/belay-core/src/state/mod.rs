@@ -4,6 +4,7 @@
 mod acceptance;
 mod apply;
 mod fact;
+mod people;
 mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,13 +19,14 @@ use crate::model::closed::Closed;
 use crate::model::feed::{Feed, FeedId};
 use crate::model::hold::Hold;
 use crate::model::host::Host;
-use crate::model::ids::{ChangeId, ClassName, EffectId, HoldId, HostId, Release, RevertId};
+use crate::model::ids::{ChangeId, ClassName, Digest, EffectId, HoldId, HostId, Release, RevertId};
 use crate::model::policy::Policy;
 use crate::model::principal::Token;
 use crate::model::report::Version;
 use crate::model::revert::Revert;
 use crate::model::selfcheck::SelfCheck;
 use crate::model::time::Timestamp;
+use crate::model::user::{Session, User};
 
 /// Everything that decisions depend on.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +72,10 @@ pub struct State {
     pub breaker: Option<Breaker>,
     /// Credentials.
     pub tokens: Vec<Token>,
+    /// Accounts of people, by name.
+    pub users: BTreeMap<String, User>,
+    /// Sessions that were begun and not ended, by the hash of what each is known by.
+    pub sessions: BTreeMap<Digest, Session>,
     /// Whether the replica that holds this state leads. No fact says so and no snapshot holds it:
     /// whoever holds the state sets it.
     pub lead: Lead,

@@ -15,6 +15,7 @@ use crate::model::principal::Actor;
 use crate::model::revert::Revert;
 use crate::model::selfcheck::SelfCheck;
 use crate::model::time::Timestamp;
+use crate::model::user::User;
 
 impl State {
     /// The facts that make this state, each with the time it is to be applied at.
@@ -31,6 +32,9 @@ impl State {
         }
         out.extend(self.effects.values().map(|effect| (self.now, Fact::EffectTried { effect: effect.clone() })));
         out.extend(self.tokens.iter().map(|token| (self.now, Fact::TokenIssued { token: token.clone(), actor: actor.clone() })));
+        let user = |user: &User| Fact::UserSet { user: Box::new(user.clone()), actor: actor.clone(), what: "snapshot".to_owned() };
+        out.extend(self.users.values().map(|known| (self.now, user(known))));
+        out.extend(self.sessions.values().map(|session| (self.now, Fact::SessionOpened { session: Box::new(session.clone()) })));
         out.extend(self.catch(&actor));
         // Last, because it also says how many facts had been applied, and those above count.
         out.push((self.now, Fact::CountersRestored { counters: self.counters, now: self.now }));

@@ -19,7 +19,7 @@ use belay_core::model::time::Span;
 use crate::lab::{FILE, Lab, told};
 
 pub fn person(name: &str, role: Role) -> Principal {
-    Principal::Person { name: name.into(), role }
+    Principal::person(name, role)
 }
 
 pub fn id(host: &str) -> HostId {

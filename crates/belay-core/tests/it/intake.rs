@@ -153,7 +153,7 @@ fn upper_and_lower_case_are_one_host() {
 #[test]
 fn facts_need_a_credential_that_speaks_for_the_host() {
     let mut lab = Lab::new();
-    let principal = Principal::Person { name: "eve".into(), role: Role::Viewer };
+    let principal = Principal::person("eve", Role::Viewer);
     let input = Input::Facts { principal, host: HostId::parse("web1").unwrap(), release: None, facts: BTreeMap::new() };
     assert!(matches!(lab.tell(&input), Answer::Forbidden(_)));
     assert!(lab.state.hosts.is_empty());

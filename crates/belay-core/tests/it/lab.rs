@@ -161,7 +161,7 @@ impl Lab {
     }
 
     pub fn rule(&mut self, role: Role, change: u64, ruling: Ruling, reason: &str) -> Answer {
-        let principal = Principal::Person { name: "alice".into(), role };
+        let principal = Principal::person("alice", role);
         self.tell(&Input::Override { principal, change: ChangeId(change), ruling, seen: None, reason: reason.into() })
     }
 
@@ -225,5 +225,5 @@ pub fn flow(name: &str) -> Signal {
 }
 
 pub fn admin() -> Principal {
-    Principal::Person { name: "root".into(), role: Role::Admin }
+    Principal::person("root", Role::Admin)
 }

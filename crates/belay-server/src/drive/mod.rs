@@ -7,7 +7,7 @@ pub mod intake;
 pub mod observe;
 pub mod outbox;
 pub mod selfcheck;
-mod windows;
+pub(crate) mod windows;
 mod writer;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,7 +22,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
-use crate::ledger::{Blob, Deposit, Ledger, LedgerError, Offer, RawCopy, Retention, Text};
+use crate::ledger::{Blob, Claim, Deposit, Kept, Ledger, LedgerError, Offer, RawCopy, Request, Retention, Text};
 
 pub(crate) use windows::host_named;
 pub(crate) use writer::Writer;
@@ -77,6 +77,10 @@ pub(crate) enum Work {
     Deposit { deposit: Deposit, reply: oneshot::Sender<Result<InboxId, DriveError>> },
     /// Take note that somebody begins to read these rows of the inbox.
     BeginToRead { ids: Vec<InboxId>, reply: oneshot::Sender<()> },
+    /// Claim a key for a request.
+    Claim { request: Request, reply: oneshot::Sender<Claim> },
+    /// Keep the answer to a claimed request, or free its key.
+    SettleClaim { request: Request, answer: Option<Kept>, reply: oneshot::Sender<()> },
     /// Forget what is beyond the limits; one step.
     Prune,
     /// End after the batch in hand.
@@ -123,6 +127,7 @@ pub struct Drive {
     work: mpsc::Sender<Work>,
     published: Arc<RwLock<State>>,
     committed: watch::Receiver<u64>,
+    news: watch::Receiver<u64>,
     clock: Clock,
     counts: Arc<Counts>,
 }
@@ -140,7 +145,14 @@ pub(crate) struct Owner {
 pub(crate) fn start(ledger: Ledger, clock: Clock, limits: Limits, fatal: Fatal) -> Result<(Drive, Owner), LedgerError> {
     let (work, queue) = mpsc::channel(QUEUE);
     let writer = Writer::new(ledger, Arc::clone(&clock), limits)?;
-    let drive = Drive { work: work.clone(), published: writer.published(), committed: writer.committed(), clock, counts: writer.counts() };
+    let drive = Drive {
+        work: work.clone(),
+        published: writer.published(),
+        committed: writer.committed(),
+        news: writer.news(),
+        clock,
+        counts: writer.counts(),
+    };
     let run = move || writer.run(queue, &fatal);
     let thread = std::thread::Builder::new().name("belay-writer".to_owned()).spawn(run).map_err(|source| LedgerError::Io {
         doing: "start the writer",
@@ -195,6 +207,26 @@ impl Drive {
         noted.await.map_err(|_| DriveError::Stopping)
     }
 
+    /// Claims a key for a request; answers when the claim is durable.
+    ///
+    /// # Errors
+    /// See [`DriveError`].
+    pub async fn claim(&self, request: Request) -> Result<Claim, DriveError> {
+        let (reply, claimed) = oneshot::channel();
+        self.send(Work::Claim { request, reply }).await?;
+        claimed.await.map_err(|_| DriveError::Stopping)
+    }
+
+    /// Keeps the answer to a claimed request, or frees its key; answers when that is durable.
+    ///
+    /// # Errors
+    /// See [`DriveError`].
+    pub async fn settle_claim(&self, request: Request, answer: Option<Kept>) -> Result<(), DriveError> {
+        let (reply, settled) = oneshot::channel();
+        self.send(Work::SettleClaim { request, answer, reply }).await?;
+        settled.await.map_err(|_| DriveError::Stopping)
+    }
+
     /// Asks for one step of pruning.
     ///
     /// # Errors
@@ -222,6 +254,11 @@ impl Drive {
     /// Tells of each commit, by the number of its last fact.
     pub fn committed(&self) -> watch::Receiver<u64> {
         self.committed.clone()
+    }
+
+    /// Tells of each commit that holds something worth showing, likewise.
+    pub fn news(&self) -> watch::Receiver<u64> {
+        self.news.clone()
     }
 
     /// What the drive counts.
@@ -256,6 +293,13 @@ mod tests {
         let state = State { hosts: hosts.into_iter().map(host).collect(), ..State::default() };
         let (work, _) = mpsc::channel(1);
         let published = Arc::new(RwLock::new(state));
-        Drive { work, published, committed: watch::channel(0).1, clock: Arc::new(|| Timestamp::from_ms(0)), counts: Arc::default() }
+        Drive {
+            work,
+            published,
+            committed: watch::channel(0).1,
+            news: watch::channel(0).1,
+            clock: Arc::new(|| Timestamp::from_ms(0)),
+            counts: Arc::default(),
+        }
     }
 }

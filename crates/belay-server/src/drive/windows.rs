@@ -25,7 +25,7 @@ const ALIVE_STEPS: i64 = 4;
 const ABOUT_TARGETS: &str = "up|scrape_.*";
 
 /// Reads what a look needs. `now` is the evidence's time when no signal is asked for.
-pub(super) fn read(store: &Store, drive: &Drive, asks: &[Ask], now: Timestamp) -> Evidence {
+pub(crate) fn read(store: &Store, drive: &Drive, asks: &[Ask], now: Timestamp) -> Evidence {
     let at = asks.iter().map(|ask| ask.to).min().unwrap_or(now);
     let windows = asks.iter().map(|ask| (ask.signal.name.clone(), window(store, drive, ask))).collect();
     Evidence { at, windows }

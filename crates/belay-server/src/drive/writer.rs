@@ -34,6 +34,7 @@ pub(crate) struct Writer {
     ledger: Ledger,
     published: Arc<RwLock<State>>,
     committed: watch::Sender<u64>,
+    news: watch::Sender<u64>,
     counts: Arc<Counts>,
     clock: Clock,
     decide: Decide,
@@ -73,8 +74,8 @@ impl Writer {
         let counts = Arc::new(Counts::default());
         counts.inbox(ledger.waiting().len(), ledger.waiting().bytes());
         let published = Arc::new(RwLock::new(state.clone()));
-        let (committed, _) = watch::channel(seq);
-        Ok(Self { state, ledger, published, committed, counts, clock, decide, limits, snapshot: None, begun: 0 })
+        let ((committed, _), (news, _)) = (watch::channel(seq), watch::channel(seq));
+        Ok(Self { state, ledger, published, committed, news, counts, clock, decide, limits, snapshot: None, begun: 0 })
     }
 
     pub(super) fn published(&self) -> Arc<RwLock<State>> {
@@ -83,6 +84,10 @@ impl Writer {
 
     pub(super) fn committed(&self) -> watch::Receiver<u64> {
         self.committed.subscribe()
+    }
+
+    pub(super) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
     }
 
     pub(super) fn counts(&self) -> Arc<Counts> {
@@ -149,6 +154,9 @@ impl Writer {
                 // The sweep may have gone away; the marks do no harm.
                 let _ = reply.send(());
             }
+            // Whoever asked may have gone away; what is written stays written.
+            Work::Claim { request, reply } => _ = reply.send(self.ledger.claim(&request)?),
+            Work::SettleClaim { request, answer, reply } => _ = reply.send(self.ledger.settle_claim(&request, answer.as_ref())?),
             Work::Prune => hand.prune = true,
             Work::Stop => hand.stop = true,
         }
@@ -279,6 +287,9 @@ impl Writer {
             }
             self.counts.inbox(self.ledger.waiting().len(), self.ledger.waiting().bytes());
             self.committed.send_replace(done.last);
+            if done.news {
+                self.news.send_replace(done.last);
+            }
             // Whoever asked may have gone away; what was committed stays committed.
             for (reply, id) in deposits.into_iter().zip(done.deposits) {
                 let _ = reply.send(Ok(id));

@@ -5,8 +5,12 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use belay_core::model::ids::Digest;
 use belay_core::model::principal::{Principal, Role};
+use belay_core::model::time::Timestamp;
+use belay_core::model::user::SEEN_EVERY;
 use belay_core::state::State;
 
+use super::App;
+use super::cookie::{self, Travel};
 use super::refusal::Refusal;
 use crate::tls::Certified;
 
@@ -115,24 +119,134 @@ impl May {
     }
 }
 
-/// Who asks this route, by the secret that was sent, else by the connection. A certificate counts also beside a secret
-/// that is not known: it makes nobody more than the host it was issued to, or its relay.
-pub fn who(state: &State, headers: &HeaderMap, peer: &Peer, may: May) -> Who {
-    let presented = secret(headers);
-    if let Presented::Secret(secret) = &presented {
+/// By what it is known who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// A secret that only whoever sends it could have put there.
+    Bearer,
+    /// A secret that browsers remember and send by themselves.
+    Basic,
+    /// The cookie of a session, which browsers send by themselves.
+    Cookie,
+    /// The connection, or nothing.
+    Connection,
+}
+
+/// The session by whose cookie somebody asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// The person.
+    pub user: String,
+    /// What a page of the session has to send along with whatever acts: as the field `csrf` of a form, or as the header
+    /// `x-belay-csrf`.
+    pub csrf: String,
+    /// The hash of what it is known by.
+    pub id: Digest,
+    /// When it ends if it is not used any more.
+    pub ends: Timestamp,
+    /// It is time to take note that it is used.
+    pub(super) noticed: bool,
+}
+
+/// Who asks, and how that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Who.
+    pub who: Who,
+    /// By what.
+    pub by: By,
+    /// By which session.
+    pub session: Option<SessionInfo>,
+    /// By what that may end while something goes on.
+    pub credential: Credential,
+}
+
+/// What a request was let in by, for what goes on after it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// A secret of this hash.
+    Token(Digest),
+    /// A session of this hash.
+    Session(Digest),
+    /// The connection itself.
+    Connection,
+}
+
+impl Credential {
+    /// Whether it still holds.
+    pub fn holds(self, app: &App) -> bool {
+        let now = app.drive.now();
+        app.drive.read(|state| match self {
+            Self::Token(hash) => state.tokens.iter().any(|token| token.hash == hash),
+            Self::Session(id) => state.session(id, now).is_some(),
+            Self::Connection => true,
+        })
+    }
+}
+
+/// What a request shows of who asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Where it comes from.
+    pub peer: &'a Peer,
+    /// How a cookie would have travelled.
+    pub travel: Travel,
+}
+
+/// Who asks this route: by the secret that was sent, else by the cookie of a session, else by the connection. A
+/// certificate counts also beside a secret that is not known: it makes nobody more than the host it was issued to, or
+/// its relay.
+pub fn asked(state: &State, shown: Shown<'_>, may: May, now: Timestamp) -> Asked {
+    let presented = secret(shown.headers);
+    let by = match presented {
+        Presented::Basic(_) => By::Basic,
+        Presented::Bearer(_) | Presented::Unreadable => By::Bearer,
+        Presented::Nothing => By::Connection,
+    };
+    let known = |who: Who, by: By| Asked { who, by, session: None, credential: Credential::Connection };
+    if let Presented::Bearer(secret) | Presented::Basic(secret) = &presented {
         let hash = Digest::of(secret.as_bytes());
         // What is compared is a hash: how long it takes says nothing of the secret.
         if let Some(token) = state.tokens.iter().find(|token| token.hash == hash) {
-            return Who::Known(token.principal.clone());
+            return Asked { credential: Credential::Token(hash), ..known(Who::Known(token.principal.clone()), by) };
         }
     }
-    match (presented, peer) {
-        (_, Peer::Certified(certified)) => Who::Known(certified_as(certified, may)),
-        (Presented::Secret(_) | Presented::Unreadable, _) => Who::Unknown,
-        (Presented::Nothing, Peer::Local(principal)) => Who::Known(principal.clone()),
-        (Presented::Nothing, Peer::Unfit(why)) => Who::Unfit(why.clone()),
-        (Presented::Nothing, Peer::Network) => Who::Nobody,
+    let sent = cookie::read(shown.headers, shown.travel).filter(|_| by == By::Connection);
+    if let Some(asked) = sent.and_then(|secret| by_session(state, secret, now)) {
+        return asked;
     }
+    match (by, shown.peer) {
+        (_, Peer::Certified(certified)) => known(Who::Known(certified_as(certified, may)), By::Connection),
+        (By::Bearer | By::Basic, _) => known(Who::Unknown, by),
+        (_, Peer::Local(principal)) => known(Who::Known(principal.clone()), By::Connection),
+        (_, Peer::Unfit(why)) => known(Who::Unfit(why.clone()), By::Connection),
+        (_, Peer::Network) => known(Who::Nobody, By::Connection),
+    }
+}
+
+fn by_session(state: &State, secret: &str, now: Timestamp) -> Option<Asked> {
+    let (session, principal) = state.session(session_id(secret), now)?;
+    let info = SessionInfo {
+        user: session.name().to_owned(),
+        csrf: csrf(secret),
+        id: session.id,
+        ends: session.ends(),
+        noticed: now.since(session.seen) >= SEEN_EVERY,
+    };
+    let credential = Credential::Session(session.id);
+    Some(Asked { who: Who::Known(principal), by: By::Cookie, session: Some(info), credential })
+}
+
+/// By what a session is kept whose cookie holds this.
+pub fn session_id(secret: &str) -> Digest {
+    Digest::of_parts(["belay session", secret])
+}
+
+/// What follows from the cookie and tells nothing of it.
+fn csrf(secret: &str) -> String {
+    Digest::of_parts(["belay csrf", secret]).to_string()
 }
 
 /// Never a person. A relay passes on reports; samples are its own, as a host.
@@ -146,7 +260,8 @@ fn certified_as(certified: &Certified, may: May) -> Principal {
 enum Presented {
     Nothing,
     Unreadable,
-    Secret(String),
+    Bearer(String),
+    Basic(String),
 }
 
 /// Senders that can only be given a URL put the secret into it: as the password, or alone.
@@ -154,15 +269,15 @@ fn secret(headers: &HeaderMap) -> Presented {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Presented::Nothing };
     let Some((scheme, rest)) = value.to_str().ok().and_then(|text| text.trim().split_once(' ')) else { return Presented::Unreadable };
     if scheme.eq_ignore_ascii_case("bearer") {
-        return Presented::Secret(rest.trim().to_owned());
+        return Presented::Bearer(rest.trim().to_owned());
     }
     if !scheme.eq_ignore_ascii_case("basic") {
         return Presented::Unreadable;
     }
     let pair = BASE64_STANDARD.decode(rest.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     match pair.as_deref().map(|pair| pair.split_once(':').unwrap_or((pair, ""))) {
-        Some((user, "")) => Presented::Secret(user.to_owned()),
-        Some((_, password)) => Presented::Secret(password.to_owned()),
+        Some((user, "")) => Presented::Basic(user.to_owned()),
+        Some((_, password)) => Presented::Basic(password.to_owned()),
         None => Presented::Unreadable,
     }
 }
@@ -173,7 +288,6 @@ mod tests {
     use belay_core::model::ids::HostId;
     use belay_core::model::policy::Pattern;
     use belay_core::model::principal::Token;
-    use belay_core::model::time::Timestamp;
 
     fn state() -> State {
         let token = Token {
@@ -185,12 +299,16 @@ mod tests {
         State { tokens: vec![token], ..State::default() }
     }
 
+    fn ask_as(headers: &HeaderMap, peer: &Peer, may: May) -> Who {
+        asked(&state(), Shown { headers, peer, travel: Travel::Clear }, may, Timestamp::from_ms(0)).who
+    }
+
     fn ask(value: Option<&str>, peer: &Peer) -> Who {
         let mut headers = HeaderMap::new();
         if let Some(value) = value {
             headers.insert(header::AUTHORIZATION, value.parse().unwrap());
         }
-        who(&state(), &headers, peer, May::Reporter)
+        ask_as(&headers, peer, May::Reporter)
     }
 
     #[test]
@@ -208,7 +326,7 @@ mod tests {
 
     #[test]
     fn the_local_socket_counts_only_where_no_credential_is_sent() {
-        let local = Peer::Local(Principal::Person { name: "root".into(), role: Role::Admin });
+        let local = Peer::Local(Principal::person("root", Role::Admin));
         assert_eq!(ask(Some("Bearer nonsense"), &local), Who::Unknown);
         assert!(matches!(ask(None, &local), Who::Known(_)));
         assert_eq!(ask(None, &Peer::Network), Who::Nobody);
@@ -225,7 +343,7 @@ mod tests {
             assert_eq!(ask(bad, &Peer::Certified(relay.clone())), Who::Known(Principal::Relay(Pattern::new("web*"))), "{bad:?}");
         }
         assert_eq!(ask(Some("Bearer belay_abc"), &Peer::Certified(relay.clone())), known);
-        assert_eq!(who(&state(), &HeaderMap::new(), &Peer::Certified(relay), May::SourceOfSignals), host, "samples are its own");
+        assert_eq!(ask_as(&HeaderMap::new(), &Peer::Certified(relay), May::SourceOfSignals), host, "samples are its own");
         let unfit = Peer::Unfit("it has ended".into());
         assert_eq!(ask(Some("Bearer belay_abc"), &unfit), known);
         assert_eq!(May::Reporter.check(&ask(None, &unfit)).unwrap_err().detail, "it has ended");

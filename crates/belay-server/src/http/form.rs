@@ -35,9 +35,28 @@ fn hex(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
+/// A text as a value of a query.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(char::from(byte)),
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_escaped_is_decoded_to_the_same() {
+        for text in ["/changes/c-1?a=b&c=d+e%20", "\u{e9}\n\"<>", ""] {
+            assert_eq!(pairs(&format!("next={}", escaped(text))), [("next".to_owned(), text.to_owned())]);
+        }
+    }
 
     #[test]
     fn a_query_is_decoded_once_and_nothing_is_lost() {

@@ -3,11 +3,18 @@
 pub mod auth;
 mod bearer;
 pub mod body;
+mod cookie;
+mod events;
 mod form;
-mod handlers;
+pub(crate) mod handlers;
+pub(crate) mod html;
+mod logins;
+mod once;
 mod openapi;
-mod refusal;
-mod route;
+mod origin;
+pub mod passwords;
+pub(crate) mod refusal;
+pub(crate) mod route;
 pub mod serve;
 mod stream;
 mod table;
@@ -19,7 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, Response, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use belay_core::model::time::Timestamp;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -32,9 +39,15 @@ use crate::drive::selfcheck::SelfChecker;
 use crate::ledger::Readers;
 use crate::signals::Signals;
 use body::Bodies;
+use cookie::Travel;
+use logins::Logins;
+use passwords::Passwords;
 use refusal::Refusal;
 
 pub use auth::May;
+pub(crate) use events::Streams;
+pub use once::Once;
+pub use route::Kind;
 pub(crate) use unix::{FILE as SOCKET, listen as listen_local};
 
 /// What handlers work with.
@@ -55,6 +68,12 @@ pub struct App {
     pub bodies: Bodies,
     /// Polls that are kept back.
     pub polls: handlers::catch::Polls,
+    /// Hashes and verifies passwords.
+    pub passwords: Passwords,
+    /// Counts attempts to log in.
+    pub logins: Logins,
+    /// Those who listen to news.
+    pub streams: Streams,
     /// Ids of requests.
     pub requests: RequestIds,
     /// The state directory.
@@ -63,6 +82,18 @@ pub struct App {
     pub started: Timestamp,
     /// One backup at a time.
     pub backups: Arc<Semaphore>,
+}
+
+impl App {
+    /// How a cookie travels that comes with these headers: encrypted where this server encrypts, or where whoever asks
+    /// does so under the public address and that is encrypted.
+    fn travel(&self, headers: &HeaderMap) -> Travel {
+        let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+        let public = self.drive.read(|state| state.policy.public_url.clone().filter(|url| url.starts_with("https://")));
+        let by_public =
+            public.as_deref().and_then(origin::authority).zip(host).is_some_and(|(public, host)| public.eq_ignore_ascii_case(host));
+        if self.configuration.tls().is_some() || by_public { Travel::Encrypted } else { Travel::Clear }
+    }
 }
 
 /// Gives requests an id each, by which the log knows them.
@@ -93,11 +124,18 @@ pub struct Listed {
     pub path: String,
     /// Who may use it.
     pub may: May,
+    /// For whom it is.
+    pub kind: Kind,
+    /// What is remembered of a request with a key.
+    pub once: Once,
 }
 
 /// All routes.
 pub fn listed() -> Vec<Listed> {
-    table::routes().into_iter().map(|route| Listed { method: route.method.to_string(), path: route.path, may: route.may }).collect()
+    table::routes()
+        .into_iter()
+        .map(|route| Listed { method: route.method.to_string(), path: route.path, may: route.may, kind: route.kind, once: route.once })
+        .collect()
 }
 
 /// The OpenAPI document.

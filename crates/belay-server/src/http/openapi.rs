@@ -12,7 +12,11 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, Response, ResponseBuilder, Schema};
 
 use super::auth::May;
-use super::route::{Media, Route, Shape, shape};
+use super::once::Once;
+use super::route::{Kind, Media, Route, Shape, shape};
+
+/// What a key of a request does.
+const KEY: &str = "Sent again with the same key within 24 hours, nothing is done again, and the answer is the same.";
 
 /// The document of a table.
 pub fn document(routes: &[Route]) -> OpenApi {
@@ -20,7 +24,7 @@ pub fn document(routes: &[Route]) -> OpenApi {
     let problem = shape::<Problem>();
     collect(problem, &mut schemas);
     let mut paths = PathsBuilder::new().build();
-    for route in routes {
+    for route in routes.iter().filter(|route| route.kind == Kind::Api) {
         for media in [route.takes, route.gives] {
             if let Media::Json(shape) = media {
                 collect(shape, &mut schemas);
@@ -94,7 +98,9 @@ fn parameters(route: &Route) -> Vec<Parameter> {
         let parameter = ParameterBuilder::new().name(param.name).parameter_in(ParameterIn::Query).required(Required::False);
         parameter.description(Some(param.about)).schema(Some(text())).build()
     });
-    in_path.chain(in_query).collect()
+    let once = ParameterBuilder::new().name("Idempotency-Key").parameter_in(ParameterIn::Header).required(Required::False);
+    let once = once.description(Some(KEY)).schema(Some(text())).build();
+    in_path.chain(in_query).chain((route.once != Once::Never).then_some(once)).collect()
 }
 
 fn collect(shape: Shape, into: &mut BTreeMap<String, RefOr<Schema>>) {

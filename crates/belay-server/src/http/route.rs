@@ -5,23 +5,40 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawPathParams, State as Shared};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use axum::http::{self, HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use belay_api::http::Page;
+use belay_core::decide::Input;
+use belay_core::model::ids::Digest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::App;
-use super::auth::{self, May, Peer, Who};
+use super::auth::{self, Asked, By, Credential, May, Peer, SessionInfo, Shown, Who};
+use super::body::Held;
+use super::once::{self, Once, Sent};
+use super::origin::{self, Origin};
 use super::refusal::Refusal;
+use super::{App, html};
+use crate::drive::Keep;
+use crate::ledger::Request;
+
+/// What forms are sent as.
+const FORM_TYPE: &str = "application/x-www-form-urlencoded";
+const FORM: Media = Media::Bytes(&[FORM_TYPE]);
+const HTML: Media = Media::Bytes(&["text/html"]);
+/// The largest form.
+const FORM_MAX: usize = 64 << 10;
+/// What a script of a page sends along with whatever acts.
+const CSRF_HEADER: &str = "x-belay-csrf";
 
 /// A request that may go on.
 pub struct Call {
@@ -31,6 +48,14 @@ pub struct Call {
     pub method: Method,
     /// Who asks.
     pub who: Who,
+    /// The session by whose cookie, where it is by one.
+    pub session: Option<SessionInfo>,
+    /// By what it was let in.
+    pub credential: Credential,
+    /// From where, where the network says so.
+    pub from: Option<IpAddr>,
+    /// The path.
+    pub path: String,
     /// Parts of the path.
     pub params: BTreeMap<String, String>,
     /// Parameters of the query; the last of several of one name, except where all are asked for.
@@ -40,8 +65,11 @@ pub struct Call {
     /// Headers.
     pub headers: HeaderMap,
     /// The body, not yet read.
-    pub body: Body,
+    pub body: Unread,
 }
+
+/// A body that nobody has read yet. It is not shared; the lock only lets what holds it be looked at from several threads.
+pub type Unread = std::sync::Mutex<Body>;
 
 /// A parameter of the query.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +102,17 @@ pub enum Media {
     Bytes(&'static [&'static str]),
 }
 
+/// For whom a route is: that decides how it is refused, and what it takes to act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Programs: problems are JSON, and whoever acts by a cookie sends the header `x-belay-csrf`.
+    Api,
+    /// People who look: whoever is not known is sent to the login.
+    Page,
+    /// People who act: the form holds the field `csrf` where there is a session.
+    Form,
+}
+
 type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Refusal>> + Send>>;
 type Handler = Arc<dyn Fn(Call) -> Answering + Send + Sync>;
 
@@ -96,6 +135,10 @@ pub struct Route {
     pub takes: Media,
     /// What it gives.
     pub gives: Media,
+    /// For whom it is.
+    pub kind: Kind,
+    /// What is remembered of a request with a key.
+    pub once: Once,
     handler: Handler,
 }
 
@@ -121,11 +164,12 @@ pub struct Entry {
     may: May,
     summary: String,
     query: &'static [Param],
+    secret: bool,
 }
 
 /// Begins a route: how it is reached, what it is called, who may, what it does.
 pub fn at(method: Method, path: impl Into<String>, id: impl Into<String>, may: May, summary: impl Into<String>) -> Entry {
-    Entry { method, path: path.into(), id: id.into(), may, summary: summary.into(), query: &[] }
+    Entry { method, path: path.into(), id: id.into(), may, summary: summary.into(), query: &[], secret: false }
 }
 
 /// The shape of a page. By its own it would have the same name for every list, and would refer to
@@ -145,6 +189,11 @@ impl Entry {
     /// Names the parameters of the query.
     pub fn query(self, query: &'static [Param]) -> Self {
         Self { query, ..self }
+    }
+
+    /// What it takes or gives holds a secret: nothing of it is kept.
+    pub fn secret(self) -> Self {
+        Self { secret: true, ..self }
     }
 
     /// Takes no body and gives JSON. The answer's schema is that of the handler's type.
@@ -173,14 +222,24 @@ impl Entry {
         T: Serialize + ToSchema + 'static,
         F: Future<Output = Result<Reply<T>, Refusal>> + Send + 'static,
     {
+        let once = self.once();
         let run = move |mut call: Call| {
             boxed(async move {
-                let body = call.json_body::<B>().await?;
-                let Reply(status, value) = handler(call, body).await?;
-                json(status, &value)
+                let held = call.json_bytes().await?;
+                let body = parse::<B>(&held.bytes)?;
+                let app = Arc::clone(&call.app);
+                let claim = call.claim(once, &held.bytes)?;
+                let work = async move {
+                    let Reply(status, value) = handler(call, body).await?;
+                    json(status, &value)
+                };
+                match claim {
+                    Some(request) => once::once(&app, request, once, work).await,
+                    None => work.await,
+                }
             })
         };
-        self.route(Media::Json(shape::<B>()), Media::Json(shape::<T>()), Arc::new(run))
+        Route { once, ..self.route(Media::Json(shape::<B>()), Media::Json(shape::<T>()), Arc::new(run)) }
     }
 
     /// The handler reads the body and makes the answer itself. `own` is given to it with each call.
@@ -192,9 +251,46 @@ impl Entry {
         self.route(takes, gives, Arc::new(move |call| boxed(handler(call, own.clone()))))
     }
 
+    /// A page for people.
+    pub fn page<F>(self, handler: fn(Call) -> F) -> Route
+    where
+        F: Future<Output = Result<Response<Body>, Refusal>> + Send + 'static,
+    {
+        let run = move |call: Call| boxed(async move { Ok(html::framed(handler(call).await?)) });
+        Route { kind: Kind::Page, ..self.route(Media::None, HTML, Arc::new(run)) }
+    }
+
+    /// Takes a form that a page sends. Its field `csrf` is checked before the handler gets the pairs.
+    pub fn form<F>(self, handler: fn(Call, Vec<(String, String)>) -> F) -> Route
+    where
+        F: Future<Output = Result<Response<Body>, Refusal>> + Send + 'static,
+    {
+        let open = self.may == May::Anyone;
+        let run = move |mut call: Call| {
+            boxed(async move {
+                let pairs = call.form_body().await?;
+                if !open {
+                    let sent = pairs.iter().find(|(name, _)| name == "csrf").map(|(_, value)| value.as_str());
+                    call.check_csrf(sent, "the form's field csrf")?;
+                }
+                Ok(html::framed(handler(call, pairs).await?))
+            })
+        };
+        Route { kind: Kind::Form, ..self.route(FORM, HTML, Arc::new(run)) }
+    }
+
     fn route(self, takes: Media, gives: Media, handler: Handler) -> Route {
-        let Self { method, path, id, may, summary, query } = self;
-        Route { method, path, id, summary, may, query, takes, gives, handler }
+        let Self { method, path, id, may, summary, query, .. } = self;
+        Route { method, path, id, summary, may, query, takes, gives, kind: Kind::Api, once: Once::Never, handler }
+    }
+
+    /// Whatever a person makes or decides is done once where it has a key, unless it is said otherwise.
+    fn once(&self) -> Once {
+        match (&self.method, self.may) {
+            (&Method::POST, May::Viewer | May::Operator | May::Approver | May::Admin) if self.secret => Once::Secret,
+            (&Method::POST, May::Viewer | May::Operator | May::Approver | May::Admin) => Once::Answered,
+            _ => Once::Never,
+        }
     }
 }
 
@@ -210,6 +306,11 @@ impl Call {
         }
     }
 
+    /// What forms have to send back, where whoever asks has a session.
+    pub fn csrf(&self) -> Option<String> {
+        self.session.as_ref().map(|session| session.csrf.clone())
+    }
+
     /// A part of the path.
     pub fn param(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)
@@ -222,15 +323,51 @@ impl Call {
 
     /// Takes the body out, to be read.
     pub fn take_body(&mut self) -> Body {
-        std::mem::take(&mut self.body)
+        std::mem::take(self.body.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    async fn json_body<B: DeserializeOwned>(&mut self) -> Result<B, Refusal> {
+    async fn form_body(&mut self) -> Result<Vec<(String, String)>, Refusal> {
+        let kind = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM_TYPE) {
+            let detail = format!("content-type {kind:?} is not taken here; send {FORM_TYPE}");
+            return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail));
+        }
         let body = self.take_body();
-        let held = self.app.bodies.read(body, &self.headers, self.app.bodies.caps.json).await?;
-        serde_json::from_slice(&held.bytes)
-            .map_err(|error| Refusal::bad_request(format!("the body is not the JSON that is asked for: {error}")))
+        let held = self.app.bodies.read(body, &self.headers, FORM_MAX).await?;
+        let text = std::str::from_utf8(&held.bytes).map_err(|bad| Refusal::bad_request(format!("the form is not text: {bad}")))?;
+        Ok(super::form::pairs(text))
     }
+
+    /// Whoever acts by a cookie has to show that a page of the session made it.
+    fn check_csrf(&self, sent: Option<&str>, place: &str) -> Result<(), Refusal> {
+        let Some(session) = &self.session else { return Ok(()) };
+        // Hashes are compared: how long it takes says nothing of what would have fitted.
+        let fits = sent.is_some_and(|sent| Digest::of(sent.as_bytes()) == Digest::of(session.csrf.as_bytes()));
+        if fits {
+            return Ok(());
+        }
+        let detail = format!("{place} does not hold what belongs to this session: load the page again, and send it from there");
+        Err(Refusal::new(StatusCode::FORBIDDEN, "csrf", detail))
+    }
+
+    async fn json_bytes(&mut self) -> Result<Held, Refusal> {
+        let body = self.take_body();
+        self.app.bodies.read(body, &self.headers, self.app.bodies.caps.json).await
+    }
+
+    /// The claim it makes, where it came with a key.
+    fn claim(&self, once: Once, body: &[u8]) -> Result<Option<Request>, Refusal> {
+        if once == Once::Never {
+            return Ok(None);
+        }
+        let target = format!("{} {}?{}", self.method, self.path, self.raw_query);
+        let who = self.principal()?.actor().0;
+        once::request(&Sent { who, target: &target, headers: &self.headers, body }, once, self.app.drive.now())
+    }
+}
+
+fn parse<B: DeserializeOwned>(bytes: &[u8]) -> Result<B, Refusal> {
+    serde_json::from_slice(bytes).map_err(|error| Refusal::bad_request(format!("the body is not the JSON that is asked for: {error}")))
 }
 
 /// A JSON answer.
@@ -264,31 +401,51 @@ pub fn router(app: &Arc<App>, routes: &[Route]) -> Router {
 
 fn endpoint(route: &Route) -> MethodRouter<Arc<App>> {
     let filter = MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::GET);
-    let (may, handler) = (route.may, Arc::clone(&route.handler));
-    on(filter, move |Shared(app): Shared<Arc<App>>, params: RawPathParams, request: Request<Body>| {
+    let (rules, handler) = (Rules { may: route.may, kind: route.kind }, Arc::clone(&route.handler));
+    on(filter, move |Shared(app): Shared<Arc<App>>, params: RawPathParams, request: http::Request<Body>| {
         let handler = Arc::clone(&handler);
-        async move { guard(app, may, params, request, handler).await }
+        async move { guard(app, rules, params, request, handler).await }
     })
 }
 
+/// What a route demands.
+#[derive(Clone, Copy)]
+struct Rules {
+    may: May,
+    kind: Kind,
+}
+
 /// The one place where it is checked who may.
-async fn guard(app: Arc<App>, may: May, params: RawPathParams, request: Request<Body>, handler: Handler) -> Response<Body> {
+async fn guard(app: Arc<App>, rules: Rules, params: RawPathParams, request: http::Request<Body>, handler: Handler) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let (id, path) = (app.requests.next(), parts.uri.path().to_owned());
     let peer = parts.extensions.get::<Peer>().cloned().unwrap_or(Peer::Network);
-    let who = app.drive.read(|state| auth::who(state, &parts.headers, &peer, may));
+    let from = parts.extensions.get::<SocketAddr>().map(SocketAddr::ip);
+    let (now, travel) = (app.drive.now(), app.travel(&parts.headers));
+    let shown = Shown { headers: &parts.headers, peer: &peer, travel };
+    let asked = app.drive.read(|state| auth::asked(state, shown, rules.may, now));
+    let from_page = app.drive.read(|state| origin::of(&parts.headers, state.policy.public_url.as_deref()));
     let params = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let raw_query = parts.uri.query().unwrap_or_default().to_owned();
     let query = super::form::pairs(&raw_query);
-    let answered = match may.check(&who) {
-        Err(refusal) => Err(refusal),
+    let Asked { who, by, session, credential } = asked;
+    let (method, headers) = (parts.method, parts.headers);
+    let (path_of, body) = (path.clone(), body.into());
+    let call =
+        Call { app: Arc::clone(&app), method, who, session, credential, from, path: path_of, params, query, raw_query, headers, body };
+    let answered = match rules.check(&call, by, from_page) {
+        Err(refusal) => {
+            let login = Some(login_instead(rules.kind, &call, &path)).filter(|_| refusal.status == StatusCode::UNAUTHORIZED);
+            Err((refusal, login.flatten()))
+        }
         Ok(()) => {
-            handler(Call { app: Arc::clone(&app), method: parts.method, who, params, query, raw_query, headers: parts.headers, body }).await
+            notice(&call);
+            handler(call).await.map_err(|refusal| (refusal, None))
         }
     };
-    let mut response = answered.unwrap_or_else(|refusal| {
+    let mut response = answered.unwrap_or_else(|(refusal, login)| {
         tracing::info!(request_id = id, %path, status = refusal.status.as_u16(), detail = refusal.detail, "refused");
-        refusal.into_response(&path, &id)
+        refused(rules.kind, refusal, login.as_deref(), &path, &id)
     });
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", id);
@@ -296,12 +453,62 @@ async fn guard(app: Arc<App>, may: May, params: RawPathParams, request: Request<
     response
 }
 
-async fn no_such_path(Shared(app): Shared<Arc<App>>, request: Request<Body>) -> Response<Body> {
+impl Rules {
+    /// Whether a call may go on.
+    fn check(self, call: &Call, by: By, from_page: Origin) -> Result<(), Refusal> {
+        self.may.check(&call.who)?;
+        if matches!(call.method, Method::GET | Method::HEAD | Method::OPTIONS) || by == By::Bearer {
+            return Ok(());
+        }
+        let foreign = || Refusal::new(StatusCode::FORBIDDEN, "origin", "this was sent by a page of another site, and is not done");
+        match (from_page, by) {
+            (Origin::Foreign, _) => return Err(foreign()),
+            (Origin::Unsaid, By::Cookie) if self.may != May::Anyone => return Err(foreign()),
+            (Origin::Own | Origin::Unsaid, _) => {}
+        }
+        if self.kind != Kind::Api || self.may == May::Anyone {
+            return Ok(());
+        }
+        let sent = call.headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
+        call.check_csrf(sent, "the header x-belay-csrf")
+    }
+}
+
+/// Where whoever is not known has to go first.
+fn login_instead(kind: Kind, call: &Call, path: &str) -> Option<String> {
+    match kind {
+        Kind::Page => {
+            let query = if call.raw_query.is_empty() { String::new() } else { format!("?{}", call.raw_query) };
+            Some(format!("/login?next={}", super::form::escaped(&format!("{path}{query}"))))
+        }
+        Kind::Form => Some("/login".to_owned()),
+        Kind::Api => None,
+    }
+}
+
+/// Takes note now and then that a session is used; nobody waits for it, and it is tried again with the next request.
+fn notice(call: &Call) {
+    // A page that is left open listens on by itself: that is no use by a person.
+    let listens = call.headers.get(header::ACCEPT).is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
+    let Some(session) = call.session.as_ref().filter(|session| session.noticed && !listens) else { return };
+    let (drive, input) = (call.app.drive.clone(), Input::SessionSeen { id: session.id });
+    tokio::spawn(async move { drop(drive.decide(input, Keep::default()).await) });
+}
+
+fn refused(kind: Kind, refusal: Refusal, login: Option<&str>, path: &str, id: &str) -> Response<Body> {
+    match (kind, login) {
+        (_, Some(login)) => html::see_other(login),
+        (Kind::Api, None) => refusal.into_response(path, id),
+        (Kind::Page | Kind::Form, None) => html::framed(html::refused(&refusal)),
+    }
+}
+
+async fn no_such_path(Shared(app): Shared<Arc<App>>, request: http::Request<Body>) -> Response<Body> {
     let path = request.uri().path();
     Refusal::not_found("there is no such path; /api/v1/openapi.json lists those there are").into_response(path, &app.requests.next())
 }
 
-async fn no_such_method(Shared(app): Shared<Arc<App>>, request: Request<Body>) -> Response<Body> {
+async fn no_such_method(Shared(app): Shared<Arc<App>>, request: http::Request<Body>) -> Response<Body> {
     let detail = format!("{} is not used on this path; /api/v1/openapi.json lists what is", request.method());
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail).into_response(request.uri().path(), &app.requests.next())
 }

@@ -1,6 +1,7 @@
 //! Connections: accepted up to a bound, served until the server stops, and then given a while to
 //! finish what they have begun.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,27 +89,33 @@ async fn accept(
     let (router, stop) = (router.clone(), stop.clone());
     Ok(match listener {
         Listener::Tcp(listener) => {
-            let (stream, _) = listener.accept().await?;
+            let (stream, from) = listener.accept().await?;
             // Answers are small and wait for nobody; where this cannot be set they are only slower.
             let _ = stream.set_nodelay(true);
-            Box::pin(connection(stream, Speaks::One(Peer::Network), router, bounds, place, stop))
+            Box::pin(connection(stream, Client { speaks: Speaks::One(Peer::Network), from: Some(from) }, router, bounds, place, stop))
         }
         Listener::Tls(listener, tls) => {
-            let (stream, _) = listener.accept().await?;
+            let (stream, from) = listener.accept().await?;
             let _ = stream.set_nodelay(true);
             // The handshake is the connection's: whoever dawdles over it keeps nobody else waiting.
-            Box::pin(encrypted(stream, Arc::clone(tls), router, bounds, place, stop))
+            Box::pin(encrypted((stream, from), Arc::clone(tls), router, bounds, place, stop))
         }
         Listener::Unix(listener, own) => {
             let (stream, _) = listener.accept().await?;
             let peer = Peer::Local(unix::principal(stream.peer_cred()?.uid(), *own));
-            Box::pin(connection(stream, Speaks::One(peer), router, bounds, place, stop))
+            Box::pin(connection(stream, Client { speaks: Speaks::One(peer), from: None }, router, bounds, place, stop))
         }
     })
 }
 
+/// Who is at the other end.
+struct Client {
+    speaks: Speaks,
+    from: Option<SocketAddr>,
+}
+
 async fn encrypted(
-    stream: TcpStream,
+    (stream, from): (TcpStream, SocketAddr),
     tls: Arc<Tls>,
     router: Router,
     bounds: Connections,
@@ -123,7 +130,7 @@ async fn encrypted(
     match greeted {
         Ok(stream) => {
             let speaks = Bearer::of(tls, stream.get_ref().1.peer_certificates());
-            connection(stream, speaks, router, bounds, place, stop).await;
+            connection(stream, Client { speaks, from: Some(from) }, router, bounds, place, stop).await;
         }
         Err(Refused::Failed(error)) if uncertified(&error).is_some() => {
             let why = uncertified(&error).unwrap_or_default();
@@ -142,7 +149,7 @@ fn uncertified(error: &std::io::Error) -> Option<String> {
 
 async fn connection<S>(
     stream: S,
-    speaks: Speaks,
+    client: Client,
     router: Router,
     bounds: Connections,
     place: OwnedSemaphorePermit,
@@ -154,7 +161,10 @@ async fn connection<S>(
     let inner = TowerToHyperService::new(router);
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(speaks.peer());
+        request.extensions_mut().insert(client.speaks.peer());
+        if let Some(from) = client.from {
+            request.extensions_mut().insert(from);
+        }
         hyper::service::Service::call(&inner, request)
     });
     let mut http = http1::Builder::new();

@@ -4,13 +4,17 @@ use axum::http::Method;
 use belay_adapters::{sources, tools};
 
 use super::auth::May;
-use super::handlers::{PAGED, audit, backup, catch, changes, facade, health, hosts, people, reports, run_health, runs, samples};
+use super::handlers::{
+    PAGED, audit, backup, catch, changes, facade, health, hosts, login, news, people, reports, run_health, runs, samples, users,
+};
 use super::route::{Entry, Media, Param, Route, at};
 
 /// All routes.
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = doors();
     routes.extend(own());
+    routes.extend(crate::web::routes());
+    routes.extend(entering());
     for (number, root) in sources::facade_roots().iter().enumerate() {
         routes.extend(facade(root, number));
     }
@@ -62,7 +66,7 @@ fn own() -> Vec<Route> {
             .takes(changes::accept),
         at(Method::POST, "/api/v1/changes/{id}/reject", "reject", May::Approver, "A person says that a Change is bad.")
             .takes(changes::reject),
-        at(Method::POST, "/api/v1/backup", "back_up", May::Admin, "Takes a backup: all there is, as one file.").raw(
+        at(Method::POST, "/api/v1/backup", "back_up", May::Admin, "Takes a backup: all there is, as one file.").secret().raw(
             Media::None,
             Media::Bytes(&["application/gzip"]),
             (),
@@ -70,6 +74,7 @@ fn own() -> Vec<Route> {
         ),
         at(Method::GET, "/api/v1/tokens", "tokens", May::Admin, "All credentials, without their secrets.").lists(people::list),
         at(Method::POST, "/api/v1/tokens", "issue_token", May::Admin, "Issues a credential; its secret is shown this once.")
+            .secret()
             .takes(people::issue),
         at(Method::DELETE, "/api/v1/tokens/{name}", "revoke_token", May::Admin, "Ends a credential.").raw(
             Media::None,
@@ -79,6 +84,38 @@ fn own() -> Vec<Route> {
         ),
     ]);
     routes
+}
+
+/// How people come in and go, and who they are.
+fn entering() -> Vec<Route> {
+    let admin = |method, path: &str, id: &str, summary: &str| at(method, path, id, May::Admin, summary);
+    vec![
+        at(Method::GET, "/api/v1/me", "me", May::Viewer, "Who one is oneself.").gives(users::me),
+        admin(Method::GET, "/api/v1/users", "users", "Accounts of people, by name.").query(&users::LIST).lists(users::list),
+        admin(Method::POST, "/api/v1/users", "add_user", "Makes an account.").secret().takes(users::add),
+        admin(Method::PATCH, "/api/v1/users/{name}", "alter_user", "Alters an account; its sessions end.").takes(users::alter),
+        admin(Method::DELETE, "/api/v1/users/{name}", "remove_user", "Removes an account; its sessions end.").raw(
+            Media::None,
+            Media::None,
+            (),
+            users::remove,
+        ),
+        at(Method::POST, "/api/v1/users/{name}/password", "set_password", May::Viewer, "Sets a password: one's own, or any as an admin.")
+            .secret()
+            .takes(users::password),
+        admin(Method::GET, "/api/v1/sessions", "sessions", "Sessions of people, the last used first.")
+            .query(&users::LIST)
+            .lists(users::sessions),
+        admin(Method::DELETE, "/api/v1/sessions/{id}", "revoke_session", "Ends a session.").raw(
+            Media::None,
+            Media::None,
+            (),
+            users::revoke,
+        ),
+        at(Method::GET, "/login", "login_page", May::Anyone, "The page on which people log in.").query(&login::LOGIN).page(login::page),
+        at(Method::POST, "/login", "login", May::Anyone, "Begins a session.").form(login::enter),
+        at(Method::POST, "/logout", "logout", May::Viewer, "Ends the session.").form(login::leave),
+    ]
 }
 
 /// The catch: what people ask of it, and what hosts do.
@@ -138,6 +175,10 @@ fn looking() -> Vec<Route> {
         get("/api/v1/why/{subject}", "why", "Why a Change or a host stands as it does.").gives(audit::explain),
         get("/api/v1/alerts", "alerts", "Alerts that are on their way or were given up, newest first.").query(&PAGED).lists(audit::alerts),
         get("/api/v1/quarantine", "quarantine", "What could not be taken, newest first.").query(&PAGED).lists(audit::quarantine),
+        get("/api/v1/news", "news", "What happened that is worth showing, newest first.").query(&news::LIST).lists(news::list),
+        get("/api/v1/events", "events", "The same as it happens: server-sent events, each a `NewsView` with its number as the id.")
+            .query(&news::EVENTS)
+            .raw(Media::None, Media::Bytes(&["text/event-stream"]), (), news::events),
         get("/api/v1/audit", "audit", "Who did what, newest first.").query(&audit::AUDIT).lists(audit::audit),
     ]
 }

@@ -29,7 +29,7 @@ pub fn listen(path: &Path) -> std::io::Result<UnixListener> {
 pub fn principal(uid: u32, own: u32) -> Principal {
     let role = if uid == 0 || uid == own { Role::Admin } else { Role::Viewer };
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    Principal::Person { name: name(&users, uid).unwrap_or_else(|| format!("uid:{uid}")), role }
+    Principal::person(name(&users, uid).unwrap_or_else(|| format!("uid:{uid}")), role)
 }
 
 fn name(users: &str, uid: u32) -> Option<String> {

@@ -12,7 +12,7 @@ use rusqlite::{Transaction, TransactionBehavior, params};
 use super::error::Doing;
 use super::inbox::{Deposit, principal_to_text};
 use super::offers::{self, Offer, Text};
-use super::{Hook, Ledger, LedgerError, Op, int, project, step};
+use super::{Hook, Ledger, LedgerError, Op, int, news, project, step};
 
 /// What is to be committed together.
 #[derive(Debug, Default)]
@@ -58,6 +58,8 @@ pub struct Committed {
     pub deposits: Vec<InboxId>,
     /// The number of the last fact.
     pub last: u64,
+    /// There is something among it that is worth showing.
+    pub news: bool,
 }
 
 impl Batch {
@@ -77,14 +79,14 @@ impl Ledger {
         let hook = self.hook.as_ref();
         step(hook, Op::Begin)?;
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).doing("begin a commit")?;
-        let mut writer = Writer { tx: &tx, hook, last: self.last };
+        let mut writer = Writer { tx: &tx, hook, last: self.last, news: false };
         let deposits = writer.deposits(&batch.deposits)?;
         writer.bytes(batch, after.now)?;
         for (at, fact) in &batch.facts {
-            writer.fact(*at, fact)?;
+            writer.fact(*at, fact, after)?;
         }
         writer.changes(&batch.facts, after)?;
-        let last = writer.last;
+        let (last, news) = (writer.last, writer.news);
         step(hook, Op::Commit)?;
         tx.commit().doing("commit")?;
         step(hook, Op::Committed)?;
@@ -95,7 +97,7 @@ impl Ledger {
         for id in batch.facts.iter().filter_map(|(_, fact)| project::inbox_of(fact)) {
             self.waiting.done(id);
         }
-        Ok(Committed { deposits, last })
+        Ok(Committed { deposits, last, news })
     }
 }
 
@@ -103,6 +105,7 @@ struct Writer<'a> {
     tx: &'a Transaction<'a>,
     hook: Option<&'a Hook>,
     last: u64,
+    news: bool,
 }
 
 impl Writer<'_> {
@@ -142,7 +145,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn fact(&mut self, at: Timestamp, fact: &Fact) -> Result<(), LedgerError> {
+    fn fact(&mut self, at: Timestamp, fact: &Fact, after: &State) -> Result<(), LedgerError> {
         step(self.hook, Op::Row)?;
         let seq = self.last.saturating_add(1);
         let record = journal::encode(fact);
@@ -152,6 +155,7 @@ impl Writer<'_> {
         self.tx.prepare_cached(insert).and_then(|mut s| s.execute(row)).doing("write a fact")?;
         step(self.hook, Op::Row)?;
         project::fact(self.tx, seq, at, fact)?;
+        self.news |= news::keep(self.tx, seq, at, fact, after)?;
         self.last = seq;
         Ok(())
     }

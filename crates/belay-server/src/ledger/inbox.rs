@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use belay_core::model::ids::{HostId, InboxId};
 use belay_core::model::policy::Pattern;
-use belay_core::model::principal::{Principal, Role};
+use belay_core::model::principal::{Principal, Role, Within};
 use belay_core::model::time::Timestamp;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -117,7 +117,12 @@ impl Waiting {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Wire {
-    Person { name: String, role: String },
+    Person {
+        name: String,
+        role: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        within: Vec<String>,
+    },
     Host(String),
     Relay(String),
     Source(String),
@@ -125,7 +130,10 @@ enum Wire {
 
 pub(super) fn principal_to_text(principal: &Principal) -> String {
     let wire = match principal {
-        Principal::Person { name, role } => Wire::Person { name: name.clone(), role: role.word().to_owned() },
+        Principal::Person { name, role, within } => {
+            let within = within.0.iter().map(|pattern| pattern.as_str().to_owned()).collect();
+            Wire::Person { name: name.clone(), role: role.word().to_owned(), within }
+        }
         Principal::Host(host) => Wire::Host(host.to_string()),
         Principal::Relay(pattern) => Wire::Relay(pattern.as_str().to_owned()),
         Principal::Source(name) => Wire::Source(name.clone()),
@@ -135,7 +143,10 @@ pub(super) fn principal_to_text(principal: &Principal) -> String {
 
 pub(super) fn principal_from_text(text: &str) -> Option<Principal> {
     Some(match serde_json::from_str(text).ok()? {
-        Wire::Person { name, role } => Principal::Person { name, role: Role::ALL.into_iter().find(|r| r.word() == role)? },
+        Wire::Person { name, role, within } => {
+            let within = Within(within.iter().map(|text| Pattern::new(text)).collect());
+            Principal::Person { name, role: Role::parse(&role)?, within }
+        }
         Wire::Host(host) => Principal::Host(HostId::parse(&host).ok()?),
         Wire::Relay(pattern) => Principal::Relay(Pattern::new(&pattern)),
         Wire::Source(name) => Principal::Source(name),
@@ -149,7 +160,8 @@ mod tests {
     #[test]
     fn a_principal_reads_back() {
         for principal in [
-            Principal::Person { name: "alice".into(), role: Role::Approver },
+            Principal::person("alice", Role::Approver),
+            Principal::Person { name: "bob".into(), role: Role::Operator, within: Within(vec![Pattern::new("web*")]) },
             Principal::Host(HostId::parse("web01").unwrap()),
             Principal::Relay(Pattern::new("web*")),
             Principal::Source("p1".into()),

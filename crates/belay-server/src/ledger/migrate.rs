@@ -26,6 +26,7 @@ pub struct Migration {
 pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, sql: include_str!("../../migrations/001.sqlite.sql") },
     Migration { number: 2, sql: include_str!("../../migrations/002.sqlite.sql") },
+    Migration { number: 3, sql: include_str!("../../migrations/003.sqlite.sql") },
 ];
 
 /// Brings a ledger to the newest format. Answers the format it had.

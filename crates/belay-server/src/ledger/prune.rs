@@ -81,6 +81,11 @@ impl Ledger {
         if too_many_texts {
             delete("DELETE FROM texts WHERE digest IN (SELECT digest FROM texts WHERE at <= ?1 ORDER BY at LIMIT ?2)", i64::MAX)?;
         }
+        delete(
+            "DELETE FROM once WHERE at < ?1 AND (who, key) IN (SELECT who, key FROM once WHERE at < ?1 LIMIT ?2)",
+            before(super::once::KEPT),
+        )?;
+        delete("DELETE FROM news WHERE seq IN (SELECT seq FROM news WHERE at < ?1 ORDER BY seq LIMIT ?2)", before(keep.evidence))?;
         pruned.more |= too_much_raw || too_many_texts;
         tx.commit().doing("commit pruning")?;
         Ok(pruned)

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use axum::body::Bytes;
 use belay_api::journal;
 use belay_core::model::change::Change;
-use belay_core::model::ids::{ChangeId, ClassName, Digest, HostId, InboxId, RunId};
+use belay_core::model::ids::{ChangeId, ClassName, Digest, EffectId, HostId, InboxId, RunId};
 use belay_core::model::run::Run;
 use belay_core::model::time::Timestamp;
 use belay_core::state::Fact;
@@ -47,6 +47,8 @@ pub struct ChangeFilter {
     pub class: Option<ClassName>,
     /// Standing so: `on trial`, `suspect`, `accepted`, `rejected` or `inconclusive`.
     pub standing: Option<String>,
+    /// Opened since then.
+    pub since: Option<Timestamp>,
 }
 
 /// Which lines of the audit.
@@ -73,6 +75,36 @@ pub struct NoteRecord {
     pub host: Option<String>,
     /// In plain words.
     pub text: String,
+}
+
+/// A message of the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectRecord {
+    /// Its number, for example `e-3`.
+    pub id: String,
+    /// What it tells of.
+    pub about: String,
+    /// Where to.
+    pub receiver: String,
+    /// When it was asked for.
+    pub asked: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What the last attempt said.
+    pub last_error: Option<String>,
+    /// `waiting`, `done`, `discarded` or `dead`.
+    pub state: String,
+}
+
+impl EffectRecord {
+    /// Where it stands, in a word.
+    pub fn word(&self) -> &str {
+        match self.state.as_str() {
+            "done" => "delivered",
+            "dead" => "given up",
+            other => other,
+        }
+    }
 }
 
 /// Bytes that were put aside.
@@ -112,18 +144,31 @@ pub struct Reader {
 
 /// Conditions of a list, put together from the filters that are set.
 #[derive(Default)]
-struct Conditions {
+pub(super) struct Conditions {
     sql: String,
     values: Vec<Box<dyn ToSql>>,
 }
 
 impl Conditions {
-    fn and(&mut self, column: &str, operator: &str, value: Option<impl ToSql + 'static>) {
+    pub(super) fn and(&mut self, column: &str, operator: &str, value: Option<impl ToSql + 'static>) {
         if let Some(value) = value {
             self.values.push(Box::new(value));
             self.sql.push_str(if self.values.len() == 1 { " WHERE " } else { " AND " });
             self.sql.push_str(&format!("{column} {operator} ?{}", self.values.len()));
         }
+    }
+
+    /// What is of this value, or of none.
+    pub(super) fn of_or_none(&mut self, column: &str, value: Option<impl ToSql + 'static>) {
+        if let Some(value) = value {
+            self.values.push(Box::new(value));
+            self.sql.push_str(if self.values.len() == 1 { " WHERE " } else { " AND " });
+            self.sql.push_str(&format!("({column} = ?{} OR {column} IS NULL)", self.values.len()));
+        }
+    }
+
+    pub(super) fn sql(&self) -> &str {
+        &self.sql
     }
 }
 
@@ -165,6 +210,7 @@ impl Reader {
         let mut conditions = Conditions::default();
         conditions.and("class", "=", filter.class.as_ref().map(ClassName::to_string));
         conditions.and("standing", "=", filter.standing.clone());
+        conditions.and("opened", ">=", filter.since.map(Timestamp::ms));
         conditions.and("id", "<", before.map(int));
         let sql = "SELECT id, form, body FROM changes";
         let rows = self.page(sql, &conditions, "id", limit, |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?)))?;
@@ -192,6 +238,18 @@ impl Reader {
         conditions.and("seq", "<", before.map(int));
         let rows = self.page("SELECT seq, at, kind, fact, actor, host, text FROM notes", &conditions, "seq", limit, note)?;
         page(rows, limit, |note| Ok((int(note.seq), note)))
+    }
+
+    /// Messages of the outbox, newest first: those on their way, those delivered, those given up.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn effects(&self, before: Option<u64>, limit: usize) -> Result<PageOf<EffectRecord>, LedgerError> {
+        let mut conditions = Conditions::default();
+        conditions.and("id", "<", before.map(int));
+        let sql = "SELECT id, about, receiver, asked, attempts, last_error, state FROM effects";
+        let rows = self.page(sql, &conditions, "id", limit, effect)?;
+        page(rows, limit, |(id, record)| Ok((id, record)))
     }
 
     /// What was put aside, newest first.
@@ -275,7 +333,19 @@ impl Reader {
         super::migrate::format(&self.conn)
     }
 
-    fn page<T>(
+    /// Rows of a statement that begins with these conditions' values.
+    pub(super) fn rows_of<T>(
+        &self,
+        sql: &str,
+        conditions: &Conditions,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, LedgerError> {
+        let mut statement = self.conn.prepare_cached(sql).doing("list")?;
+        let rows = statement.query_map(rusqlite::params_from_iter(&conditions.values), read).doing("list")?;
+        rows.collect::<rusqlite::Result<_>>().doing("list")
+    }
+
+    pub(super) fn page<T>(
         &self,
         select: &str,
         conditions: &Conditions,
@@ -285,14 +355,16 @@ impl Reader {
     ) -> Result<Vec<T>, LedgerError> {
         let one_more = limit.clamp(1, PAGE_MAX).saturating_add(1);
         let sql = format!("{select}{} ORDER BY {key} DESC LIMIT {one_more}", conditions.sql);
-        let mut statement = self.conn.prepare_cached(&sql).doing("list")?;
-        let rows = statement.query_map(rusqlite::params_from_iter(&conditions.values), read).doing("list")?;
-        rows.collect::<rusqlite::Result<_>>().doing("list")
+        self.rows_of(&sql, conditions, read)
     }
 }
 
 /// One row more than wanted was read: it tells whether there is another page.
-fn page<R, T>(mut rows: Vec<R>, limit: usize, item: impl FnMut(R) -> Result<(i64, T), LedgerError>) -> Result<PageOf<T>, LedgerError> {
+pub(super) fn page<R, T>(
+    mut rows: Vec<R>,
+    limit: usize,
+    item: impl FnMut(R) -> Result<(i64, T), LedgerError>,
+) -> Result<PageOf<T>, LedgerError> {
     let limit = limit.clamp(1, PAGE_MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
@@ -331,6 +403,20 @@ fn note(row: &Row<'_>) -> rusqlite::Result<NoteRecord> {
         host: row.get(5)?,
         text: row.get(6)?,
     })
+}
+
+fn effect(row: &Row<'_>) -> rusqlite::Result<(i64, EffectRecord)> {
+    let id: i64 = row.get(0)?;
+    let record = EffectRecord {
+        id: EffectId(id.unsigned_abs()).to_string(),
+        about: row.get(1)?,
+        receiver: row.get(2)?,
+        asked: Timestamp::from_ms(row.get(3)?),
+        attempts: row.get(4)?,
+        last_error: row.get(5)?,
+        state: row.get(6)?,
+    };
+    Ok((id, record))
 }
 
 fn quarantined(row: &Row<'_>) -> rusqlite::Result<QuarantineRecord> {

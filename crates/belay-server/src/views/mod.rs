@@ -4,3 +4,4 @@ pub mod diff;
 pub mod doctor;
 pub mod lint;
 pub mod metrics;
+pub mod timeline;

@@ -9,7 +9,7 @@ use super::world::{World, until};
 const CONFIG: &str = "[[class]]\nname = \"web\"\nhosts = [\"web*\"]\nenforce = \"release-match\"\n\
     environments = { \"141\" = \"production\", \"142\" = \"r142\" }\n";
 
-async fn configured() -> World {
+pub async fn configured() -> World {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("belay.toml");
     std::fs::write(&path, CONFIG).unwrap();
@@ -27,7 +27,7 @@ fn told(world: &World, extra: Value) -> String {
     body.to_string()
 }
 
-fn place() -> String {
+pub fn place() -> String {
     json!({"hosts": ["web01", "web02"], "reason": "release 142 needs new files", "for": "8h", "contact": "alice, room 4"}).to_string()
 }
 

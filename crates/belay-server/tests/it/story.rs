@@ -16,7 +16,7 @@ pub const BEGIN: Timestamp = Timestamp::from_ms(1_795_329_000_000);
 
 /// Who may do everything.
 pub fn admin() -> Principal {
-    Principal::Person { name: "alice".into(), role: Role::Admin }
+    Principal::person("alice", Role::Admin)
 }
 
 /// A report of a host: what it changes is (title, content).

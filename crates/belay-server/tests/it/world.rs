@@ -72,6 +72,11 @@ impl World {
         Self::with(|_| {}).await
     }
 
+    /// A server whose passwords cost next to nothing.
+    pub async fn cheap() -> Self {
+        Self::with(|options| options.bounds.passwords = belay_server::http::passwords::Cost { memory_kib: 8, passes: 1 }).await
+    }
+
     pub async fn with(change: impl FnOnce(&mut Options)) -> Self {
         Self::at(NOON, change).await
     }

@@ -56,7 +56,7 @@ impl Site {
     }
 
     fn person(name: &str) -> Principal {
-        Principal::Person { name: name.to_owned(), role: Role::Operator }
+        Principal::person(name, Role::Operator)
     }
 
     fn place(&mut self) {

@@ -47,6 +47,8 @@ fn differences(live: &State, again: &State) -> Vec<String> {
         ("effects", live.effects == again.effects),
         ("alerted", live.alerted == again.alerted),
         ("tokens", live.tokens == again.tokens),
+        ("users", live.users == again.users),
+        ("sessions", live.sessions == again.sessions),
     ];
     fields.iter().filter(|(_, same)| !same).map(|(name, _)| format!("`{name}` differs{}", first_difference(live, again))).collect()
 }

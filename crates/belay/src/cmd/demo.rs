@@ -31,6 +31,9 @@ pub struct Args {
     /// Leave the state directory behind, to look at it afterwards
     #[arg(long)]
     pub keep: bool,
+    /// When the story is over, go on serving its pages until Ctrl-C
+    #[arg(long)]
+    pub stay: bool,
     /// Port of the server; a free one when left out
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     pub port: u16,
@@ -78,7 +81,7 @@ async fn interruptible(args: &Args, teller: &mut Teller) -> anyhow::Result<Playe
         sender.send_replace(true);
         sender.closed().await;
     });
-    demo::play(&Options { port: args.port, keep: args.keep, stop }, teller).await
+    demo::play(&Options { port: args.port, keep: args.keep, stay: args.stay, stop }, teller).await
 }
 
 /// The last words: what came of it, what of it was real, what to do next.
@@ -112,7 +115,8 @@ fn close(played: &Played, teller: &mut Teller) {
         "Real: server, ledger, store of signals, judge, gate, holds, reverts, the reports' bytes, the alerts.".to_owned(),
         "Simulated: the hosts. Their agents decide with the code of the real one.".to_owned(),
         String::new(),
-        "Next   belay serve                        your own server; it prints what to put into puppet.conf".to_owned(),
+        "Next   belay demo --stay                  the same, and its pages afterwards in your browser".to_owned(),
+        "       belay serve                        your own server; it prints what to put into puppet.conf".to_owned(),
         "       belay ingest last_run_report.yaml  a report from a file".to_owned(),
         "       README.md, docs/examples/belay.toml classes, signals, alerts".to_owned(),
     ];

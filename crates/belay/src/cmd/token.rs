@@ -42,6 +42,9 @@ pub struct Add {
     pub name: String,
     #[command(flatten)]
     whose: Whose,
+    /// The classes a person is limited to, by name or pattern, for example "db*"; may be given several times
+    #[arg(long = "class", value_name = "CLASS", requires = "role")]
+    classes: Vec<String>,
     #[command(flatten)]
     reach: Reach,
     #[command(flatten)]
@@ -114,7 +117,14 @@ async fn list(args: &List, colour: Colour) -> anyhow::Result<u8> {
 async fn add(args: &Add, colour: Colour) -> anyhow::Result<()> {
     let session = Session::new(&args.reach, &args.form, colour)?;
     let Whose { role, host, relay, source } = &args.whose;
-    let body = TokenBody { name: args.name.clone(), role: role.clone(), host: host.clone(), relay: relay.clone(), source: source.clone() };
+    let body = TokenBody {
+        name: args.name.clone(),
+        role: role.clone(),
+        classes: args.classes.clone(),
+        host: host.clone(),
+        relay: relay.clone(),
+        source: source.clone(),
+    };
     let raw = session.client.ask(Method::POST, PATH, Some(Content::json(&body)?)).await?;
     if session.output != Output::Table {
         return session.put_raw(&raw);
@@ -127,7 +137,8 @@ async fn add(args: &Add, colour: Colour) -> anyhow::Result<()> {
 
 fn whose(principal: &PrincipalView) -> String {
     let role = principal.role.as_ref().map(|role| format!(" ({role})")).unwrap_or_default();
-    format!("{} {}{role}", principal.kind, principal.name)
+    let within = if principal.classes.is_empty() { String::new() } else { format!(" in {}", principal.classes.join(", ")) };
+    format!("{} {}{role}{within}", principal.kind, principal.name)
 }
 
 fn page(rows: &[TokenRow], when: &When, paint: Paint) -> String {
@@ -147,7 +158,7 @@ mod tests {
     fn credentials_are_listed_by_whom_they_stand_for() {
         let row = |name: &str, kind: &str, of: &str, role: Option<&str>| TokenRow {
             name: name.to_owned(),
-            principal: PrincipalView { kind: kind.to_owned(), name: of.to_owned(), role: role.map(str::to_owned) },
+            principal: PrincipalView { kind: kind.to_owned(), name: of.to_owned(), role: role.map(str::to_owned), classes: vec![] },
             issued: "2026-11-22T02:14:07Z".to_owned(),
         };
         let rows = [row("alice", "person", "alice", Some("approver")), row("puppetserver", "relay", "*", None)];

@@ -36,6 +36,8 @@ pub struct House {
     pub client: Client,
     /// Alerts arrive here.
     pub receiver: Receiver,
+    /// The secret of who may do everything.
+    pub admin: String,
     /// The secret of who speaks for the hosts.
     pub relay: String,
     /// The secret of the source of signals.
@@ -67,11 +69,12 @@ impl House {
         let what = format!("belay {} on http://{}, state in {}", env!("CARGO_PKG_VERSION"), running.address(), dir.path().display());
         teller.tell(Tone::Good, "Serving", &what);
         let client = Client::new(Place::of_state(&state), None, None)?;
-        let relay = running.first_secrets().iter().find(|first| first.name == "relay").map(|first| first.secret.clone());
-        let relay = relay.context("the server issued no secret for the hosts")?;
+        let secret = |name: &str| running.first_secrets().iter().find(|first| first.name == name).map(|first| first.secret.clone());
+        let relay = secret("relay").context("the server issued no secret for the hosts")?;
+        let admin = secret("admin").context("the server issued no secret for its operator")?;
         let body = TokenBody { name: "demo-signals".to_owned(), source: Some("demo".to_owned()), ..TokenBody::default() };
         let issued: TokenIssued = read(&client.ask(Method::POST, "/api/v1/tokens", Some(Content::json(&body)?)).await?)?;
-        Ok(Self { dir, file, keep: options.keep, running, client, receiver, relay, source: issued.secret })
+        Ok(Self { dir, file, keep: options.keep, running, client, receiver, admin, relay, source: issued.secret })
     }
 
     /// Where the server listens.

@@ -1,28 +1,10 @@
-//! Hostile text made harmless. Log lines, host names and reasons come from machines nobody has to trust: what is printed must not
-//! move the cursor, repaint the screen, or read in another order than it is written.
+//! Hostile text made harmless, for what a terminal shows: see [`belay_core::explain::inert`].
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// One line of text for a terminal: everything that a terminal would obey, or that hides or reorders text, is written out
-/// (`\x1b`, `\n`, `\u{202e}`). Visible text stays as it is.
-pub fn inert(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_hostile) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push(' '),
-            c if is_hostile(c) && c.is_ascii() => write(&mut out, format_args!("\\x{:02x}", u32::from(c))),
-            c if is_hostile(c) => write(&mut out, format_args!("\\u{{{:x}}}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    Cow::Owned(out)
-}
+pub use belay_core::explain::inert::inert;
+use belay_core::explain::inert::is_hostile;
 
 /// The same for a text of several lines: line ends are kept.
 pub fn inert_lines(text: &str) -> String {
@@ -57,15 +39,6 @@ pub fn clip(text: &str, max: usize) -> String {
     text.chars().take(max.saturating_sub(1)).chain(['\u{2026}']).collect()
 }
 
-/// Control characters of both sets, and characters that are not seen but change what is: direction, joining, filling, tags.
-fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
-            | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
-}
-
 fn write(out: &mut String, what: std::fmt::Arguments<'_>) {
     out.write_fmt(what).expect("a string takes everything");
 }
@@ -73,29 +46,6 @@ fn write(out: &mut String, what: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_terminal_would_obey_is_written_out() {
-        for (hostile, shown) in [
-            ("\x1b[2J\x1b]0;owned\x07", "\\x1b[2J\\x1b]0;owned\\x07"),
-            ("\u{9b}31m", "\\u{9b}31m"),
-            ("a\r\nb\tc", "a\\r\\nb c"),
-            ("\u{202e}txt.exe\u{2066}", "\\u{202e}txt.exe\\u{2066}"),
-            ("pay\u{200b}pal\u{feff}", "pay\\u{200b}pal\\u{feff}"),
-            ("\u{e0041}", "\\u{e0041}"),
-            ("\0\x7f", "\\x00\\x7f"),
-        ] {
-            assert_eq!(inert(hostile), shown);
-            assert!(!inert(hostile).chars().any(is_hostile));
-        }
-    }
-
-    #[test]
-    fn honest_text_stays_as_it_is() {
-        for text in ["requests/s 41.8 -> 0.0", "caf\u{e9} \u{6771}\u{4eac} \u{2714}", "", "C:\\x1b"] {
-            assert!(matches!(inert(text), Cow::Borrowed(same) if same == text), "{text}");
-        }
-    }
 
     #[test]
     fn json_keeps_its_meaning() {

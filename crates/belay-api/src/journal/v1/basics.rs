@@ -15,7 +15,7 @@ use belay_core::model::ids::{
 };
 use belay_core::model::log::LogEvidence;
 use belay_core::model::policy::{Pattern, Policy};
-use belay_core::model::principal::Actor;
+use belay_core::model::principal::{Actor, Within};
 use belay_core::model::selfcheck::Cautions;
 use belay_core::model::signal::Weight;
 use belay_core::model::time::{Span, Timestamp};
@@ -249,7 +249,7 @@ macro_rules! form_later {
     )*};
 }
 
-form_later!(Overlaps, Cautions, LogEvidence, OwnFacts);
+form_later!(Overlaps, Cautions, LogEvidence, OwnFacts, Within);
 
 impl Form for Weight {
     fn put<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {

@@ -11,6 +11,7 @@ use belay_core::model::report::{Event, EventOutcome, FailedResource, RunKind, Ve
 use belay_core::model::run::Run;
 use belay_core::model::signal::{Harm, Missing, Reading, Sample, Series, Signal, SignalKind, Window};
 use belay_core::model::time::Timestamp;
+use belay_core::model::user::{Proof, Session, User};
 use belay_core::model::verdict::{Check, Finding, Gap, Judge, Lack, Look, Numbers, Outcome, Says, Standing, Verdict};
 use belay_core::state::{Counters, Note, NoteKind, Scope};
 use serde::ser::{SerializeMap, SerializeStructVariant, Serializer};
@@ -193,11 +194,14 @@ fn take_samples(value: Value) -> Result<Vec<Sample>, Fault> {
 
 form_struct! {
     Token { hash, name, principal, issued }
+    User { name, role, within, hash, disabled, since }
+    Session { id, person, by, opened, seen, from }
     Effect { id, task, attempts, next_try, asked, last_error, dead }
 }
 
 form_enum! {
-    Principal { "person" => Person { name, role }, "host" => Host(host), "relay" => Relay(hosts), "source" => Source(name) }
+    Principal { "person" => Person { name, role, within }, "host" => Host(host), "relay" => Relay(hosts), "source" => Source(name) }
+    Proof { "password" => Password, "token" => Token(name), "issuer" => Issuer }
     Role { "viewer" => Viewer, "operator" => Operator, "approver" => Approver, "admin" => Admin }
     Task { "notify" => Notify { receiver, about } }
 }

@@ -9,7 +9,7 @@ use super::*;
 use crate::ledger::{Deposit, RunFilter, open_reader};
 
 fn admin() -> Principal {
-    Principal::Person { name: "alice".into(), role: Role::Admin }
+    Principal::person("alice", Role::Admin)
 }
 
 fn facts(host: &str) -> Input {

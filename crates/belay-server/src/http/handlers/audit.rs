@@ -12,36 +12,38 @@ use super::{PAGED, after, limit, page};
 use crate::ledger::{Audit, NoteRecord, QuarantineRecord};
 
 /// Parameters of the audit.
-pub(in crate::http) const AUDIT: [Param; 3] = [PAGED[0], PAGED[1], Param { name: "kind", about: "Only `security`, `warning` or `info`." }];
+pub(crate) const AUDIT: [Param; 3] = [PAGED[0], PAGED[1], Param { name: "kind", about: "Only `security`, `warning` or `info`." }];
 
 /// The audit, newest first.
-pub(in crate::http) async fn audit(call: Call) -> Result<Page<NoteRow>, Refusal> {
+pub(crate) async fn audit(call: Call) -> Result<Page<NoteRow>, Refusal> {
     let filter = Audit { kind: call.query("kind").map(str::to_owned) };
     let (before, limit) = (after(&call)?, limit(&call)?);
     let found = call.app.readers.ask(move |reader| reader.audit(&filter, before, limit)).await?;
     Ok(page(found, note))
 }
 
-fn note(note: NoteRecord) -> NoteRow {
+/// A line of the audit as it is sent.
+pub(crate) fn note(note: NoteRecord) -> NoteRow {
     let NoteRecord { seq, at, kind, fact, actor, host, text } = note;
     NoteRow { seq, at: at.to_string(), kind, fact, actor, host, text }
 }
 
 /// What was put aside, newest first.
-pub(in crate::http) async fn quarantine(call: Call) -> Result<Page<QuarantineRow>, Refusal> {
+pub(crate) async fn quarantine(call: Call) -> Result<Page<QuarantineRow>, Refusal> {
     let (before, limit) = (after(&call)?, limit(&call)?);
     let found = call.app.readers.ask(move |reader| reader.quarantine(before, limit)).await?;
     Ok(page(found, quarantined))
 }
 
-fn quarantined(record: QuarantineRecord) -> QuarantineRow {
+/// What was put aside, as it is sent.
+pub(crate) fn quarantined(record: QuarantineRecord) -> QuarantineRow {
     let QuarantineRecord { seq, at, inbox, host, digest, reason, size, .. } = record;
     let inbox = inbox.map(|id| id.to_string());
     QuarantineRow { seq, at: at.to_string(), inbox, host, digest, bytes: Some(size), reason }
 }
 
 /// Alerts that are on their way or were given up, newest first.
-pub(in crate::http) async fn alerts(call: Call) -> Result<Page<EffectRow>, Refusal> {
+pub(crate) async fn alerts(call: Call) -> Result<Page<EffectRow>, Refusal> {
     let (before, limit) = (after(&call)?, limit(&call)?);
     let before = EffectId(before.unwrap_or(u64::MAX));
     let mut rows: Vec<_> = call.app.drive.read(|state| {
@@ -55,7 +57,7 @@ pub(in crate::http) async fn alerts(call: Call) -> Result<Page<EffectRow>, Refus
 }
 
 /// Why a Change or a host stands as it does.
-pub(in crate::http) async fn explain(call: Call) -> Result<WhyView, Refusal> {
+pub(crate) async fn explain(call: Call) -> Result<WhyView, Refusal> {
     let subject = call.param("subject").to_owned();
     let now = call.app.drive.now();
     let lines = match (ChangeId::parse(&subject), HostId::parse(&subject)) {

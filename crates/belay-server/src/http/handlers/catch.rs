@@ -22,16 +22,16 @@ use crate::drive::Keep;
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Parameters of the list of holds.
-pub(in crate::http) const HOLDS: [Param; 1] = [Param { name: "all", about: "`1`: also those that are over." }];
+pub(crate) const HOLDS: [Param; 1] = [Param { name: "all", about: "`1`: also those that are over." }];
 
 /// Parameters of a question to the gate.
-pub(in crate::http) const GATE: [Param; 2] = [
+pub(crate) const GATE: [Param; 2] = [
     Param { name: "environment", about: "The environment that a run would come from; the one last applied when left out." },
     Param { name: "noop", about: "`1`: the run is a rehearsal." },
 ];
 
 /// Holds, oldest first.
-pub(in crate::http) async fn holds(call: Call) -> Result<Page<HoldRow>, Refusal> {
+pub(crate) async fn holds(call: Call) -> Result<Page<HoldRow>, Refusal> {
     let (now, all) = (call.app.drive.now(), call.query("all") == Some("1"));
     let items = call.app.drive.read(|state| {
         let shown = state.holds.values().filter(|hold| all || hold.stands());
@@ -41,7 +41,7 @@ pub(in crate::http) async fn holds(call: Call) -> Result<Page<HoldRow>, Refusal>
 }
 
 /// One hold.
-pub(in crate::http) async fn hold(call: Call) -> Result<HoldView, Refusal> {
+pub(crate) async fn hold(call: Call) -> Result<HoldView, Refusal> {
     view(&call, hold_id(&call)?)
 }
 
@@ -57,7 +57,7 @@ fn hold_id(call: &Call) -> Result<HoldId, Refusal> {
 }
 
 /// Places a hold.
-pub(in crate::http) async fn place(call: Call, body: HoldPlaced) -> Result<Reply<HoldView>, Refusal> {
+pub(crate) async fn place(call: Call, body: HoldPlaced) -> Result<Reply<HoldView>, Refusal> {
     let ask = Box::new(body.ask(call.app.drive.now()).map_err(invalid)?);
     let input = Input::PlaceHold { principal: call.principal()?, ask };
     let answer = call.app.drive.decide(input, Keep::default()).await?;
@@ -72,13 +72,13 @@ fn altered(call: &Call, answer: Answer) -> Result<HoldView, Refusal> {
 }
 
 /// Lets a hold last longer.
-pub(in crate::http) async fn extend(call: Call, body: HoldAltered) -> Result<Reply<HoldView>, Refusal> {
+pub(crate) async fn extend(call: Call, body: HoldAltered) -> Result<Reply<HoldView>, Refusal> {
     let edit = body.extends(call.app.drive.now()).map_err(invalid)?;
     alter(call, edit, body.reason).await
 }
 
 /// Ends a hold.
-pub(in crate::http) async fn release(call: Call, body: HoldAltered) -> Result<Reply<HoldView>, Refusal> {
+pub(crate) async fn release(call: Call, body: HoldAltered) -> Result<Reply<HoldView>, Refusal> {
     alter(call, HoldEdit::Release, body.reason).await
 }
 
@@ -96,13 +96,13 @@ fn seen(call: &Call) -> Result<Option<u32>, Refusal> {
 }
 
 /// Hosts that are fixed to an environment.
-pub(in crate::http) async fn pins(call: Call) -> Result<Page<PinRow>, Refusal> {
+pub(crate) async fn pins(call: Call) -> Result<Page<PinRow>, Refusal> {
     let items = call.app.drive.read(|state| state.hosts.values().filter_map(PinRow::of).collect());
     Ok(Page { items, next: None })
 }
 
 /// Fixes hosts to an environment, or no more.
-pub(in crate::http) async fn pin(call: Call, body: PinPlaced) -> Result<Reply<CountView>, Refusal> {
+pub(crate) async fn pin(call: Call, body: PinPlaced) -> Result<Reply<CountView>, Refusal> {
     let ask = Box::new(body.ask(call.app.drive.now()).map_err(invalid)?);
     let input = Input::Pin { principal: call.principal()?, ask };
     match call.app.drive.decide(input, Keep::default()).await? {
@@ -112,7 +112,7 @@ pub(in crate::http) async fn pin(call: Call, body: PinPlaced) -> Result<Reply<Co
 }
 
 /// What taking a Change back would do.
-pub(in crate::http) async fn plan(call: Call) -> Result<PlanView, Refusal> {
+pub(crate) async fn plan(call: Call) -> Result<PlanView, Refusal> {
     let id = change_id(call.param("id"))?;
     let plan = call.app.drive.read(|state| reverts::plan(state, id));
     let plan = plan.ok_or_else(|| Refusal::not_found(format!("there is no Change {id} that could be reverted")))?;
@@ -120,7 +120,7 @@ pub(in crate::http) async fn plan(call: Call) -> Result<PlanView, Refusal> {
 }
 
 /// Takes a Change back.
-pub(in crate::http) async fn revert(call: Call, body: RevertBody) -> Result<Reply<RevertView>, Refusal> {
+pub(crate) async fn revert(call: Call, body: RevertBody) -> Result<Reply<RevertView>, Refusal> {
     let change = change_id(call.param("id"))?;
     let input = Input::Revert { principal: call.principal()?, change, reason: body.reason };
     match call.app.drive.decide(input, Keep::default()).await? {
@@ -130,18 +130,18 @@ pub(in crate::http) async fn revert(call: Call, body: RevertBody) -> Result<Repl
 }
 
 /// Reverts, newest first.
-pub(in crate::http) async fn reverts(call: Call) -> Result<Page<RevertView>, Refusal> {
+pub(crate) async fn reverts(call: Call) -> Result<Page<RevertView>, Refusal> {
     let items = call.app.drive.read(|state| state.reverts.values().rev().map(RevertView::of).collect());
     Ok(Page { items, next: None })
 }
 
 /// One revert.
-pub(in crate::http) async fn one_revert(call: Call) -> Result<RevertView, Refusal> {
+pub(crate) async fn one_revert(call: Call) -> Result<RevertView, Refusal> {
     revert_view(&call, revert_id(&call)?)
 }
 
 /// Stops a revert where it is.
-pub(in crate::http) async fn stop_revert(call: Call, body: RevertBody) -> Result<Reply<RevertView>, Refusal> {
+pub(crate) async fn stop_revert(call: Call, body: RevertBody) -> Result<Reply<RevertView>, Refusal> {
     let id = revert_id(&call)?;
     let input = Input::StopRevert { principal: call.principal()?, revert: id, reason: body.reason };
     settled(call.app.drive.decide(input, Keep::default()).await?)?;
@@ -159,7 +159,7 @@ fn revert_view(call: &Call, id: RevertId) -> Result<RevertView, Refusal> {
 }
 
 /// What the gate would answer for a host now.
-pub(in crate::http) async fn ask_gate(call: Call) -> Result<GateView, Refusal> {
+pub(crate) async fn ask_gate(call: Call) -> Result<GateView, Refusal> {
     let host = HostId::parse(call.param("host")).map_err(|bad| Refusal::bad_request(format!("host: {bad}")))?;
     let asked = call.query("environment").map(Environment::parse).transpose();
     let asked = asked.map_err(|bad| Refusal::bad_request(format!("environment: {bad}")))?;
@@ -174,7 +174,7 @@ pub(in crate::http) async fn ask_gate(call: Call) -> Result<GateView, Refusal> {
 
 /// A host's agent tells what stands there, and gets its policy. Where the host has the newest one
 /// and is ready to wait, the answer comes when there is a newer one.
-pub(in crate::http) async fn poll(call: Call, body: PollBody) -> Result<Reply<PollAnswer>, Refusal> {
+pub(crate) async fn poll(call: Call, body: PollBody) -> Result<Reply<PollAnswer>, Refusal> {
     belay_api::agent::speaks(body.protocol)
         .map_err(|why| Refusal::new(axum::http::StatusCode::BAD_REQUEST, why.code(), why.to_string()))?;
     let principal = call.principal()?;
@@ -204,7 +204,7 @@ pub(in crate::http) async fn poll(call: Call, body: PollBody) -> Result<Reply<Po
 }
 
 /// The policies of the hosts that a relay speaks for, as far as it needs them to classify.
-pub(in crate::http) async fn policies(call: Call, ask: PoliciesAsk) -> Result<Reply<PoliciesAnswer>, Refusal> {
+pub(crate) async fn policies(call: Call, ask: PoliciesAsk) -> Result<Reply<PoliciesAnswer>, Refusal> {
     belay_api::agent::speaks(ask.protocol).map_err(|why| Refusal::new(axum::http::StatusCode::BAD_REQUEST, why.code(), why.to_string()))?;
     let principal = call.principal()?;
     let after = ask.after.as_deref().map(HostId::parse).transpose().map_err(|bad| Refusal::bad_request(format!("after: {bad}")))?;

@@ -19,7 +19,7 @@ use crate::ledger::{ChangeFilter, LedgerError, Reader};
 use crate::views::diff;
 
 /// Parameters of the list.
-pub(in crate::http) const LIST: [Param; 4] = [
+pub(crate) const LIST: [Param; 4] = [
     PAGED[0],
     PAGED[1],
     Param { name: "class", about: "Only Changes of this class." },
@@ -27,10 +27,10 @@ pub(in crate::http) const LIST: [Param; 4] = [
 ];
 
 /// Parameters of the plan.
-pub(in crate::http) const PLAN: [Param; 3] = [PAGED[0], PAGED[1], Param { name: "class", about: "Only of this class." }];
+pub(crate) const PLAN: [Param; 3] = [PAGED[0], PAGED[1], Param { name: "class", about: "Only of this class." }];
 
 /// What would come to whom next.
-pub(in crate::http) async fn plan(call: Call) -> Result<Page<PlannedView>, Refusal> {
+pub(crate) async fn plan(call: Call) -> Result<Page<PlannedView>, Refusal> {
     let class = class(&call)?;
     let (after, limit) = (after(&call)?.map(ChangeId), limit(&call)?);
     let now = call.app.drive.now();
@@ -55,20 +55,21 @@ fn class(call: &Call) -> Result<Option<ClassName>, Refusal> {
 }
 
 /// Changes, newest first.
-pub(in crate::http) async fn list(call: Call) -> Result<Page<ChangeRow>, Refusal> {
-    let filter = ChangeFilter { class: class(&call)?, standing: call.query("standing").map(str::to_owned) };
+pub(crate) async fn list(call: Call) -> Result<Page<ChangeRow>, Refusal> {
+    let filter = ChangeFilter { class: class(&call)?, standing: call.query("standing").map(str::to_owned), since: None };
     let (before, limit) = (after(&call)?, limit(&call)?);
     let found = call.app.readers.ask(move |reader| reader.changes(&filter, before, limit)).await?;
     Ok(call.app.drive.read(|state| page(found, |change| ChangeRow::of(state, &change))))
 }
 
 /// One Change, with its explanation.
-pub(in crate::http) async fn view(call: Call) -> Result<ChangeView, Refusal> {
+pub(crate) async fn view(call: Call) -> Result<ChangeView, Refusal> {
     let id = change_id(call.param("id"))?;
     known(&call.app, id).await
 }
 
-async fn known(app: &App, id: ChangeId) -> Result<ChangeView, Refusal> {
+/// A Change as it is sent, whether the state still holds it or not.
+pub(crate) async fn known(app: &App, id: ChangeId) -> Result<ChangeView, Refusal> {
     let now = app.drive.now();
     let in_state = app.drive.read(|state| {
         let view = state.changes.get(&id).map(|change| ChangeView::of(state, change))?;
@@ -90,7 +91,7 @@ async fn known(app: &App, id: ChangeId) -> Result<ChangeView, Refusal> {
 }
 
 /// How the texts that a Change brought differ from those that were there, by the place of the item.
-pub(super) async fn differences(app: &App, id: ChangeId) -> Result<Vec<(usize, String)>, Refusal> {
+pub(crate) async fn differences(app: &App, id: ChangeId) -> Result<Vec<(usize, String)>, Refusal> {
     let in_state = app.drive.read(|state| state.changes.get(&id).map(diff::pairs_of));
     let pairs = match in_state {
         Some(pairs) => pairs,
@@ -106,6 +107,14 @@ pub(super) async fn differences(app: &App, id: ChangeId) -> Result<Vec<(usize, S
     Ok(app.readers.ask(compare).await?)
 }
 
+/// A Change, whether the state still holds it or not.
+pub(crate) async fn found(app: &App, id: ChangeId) -> Result<Change, Refusal> {
+    match app.drive.read(|state| state.changes.get(&id).cloned()) {
+        Some(change) => Ok(change),
+        None => forgotten(app, id).await,
+    }
+}
+
 /// A Change that the state no longer holds.
 async fn forgotten(app: &App, id: ChangeId) -> Result<Change, Refusal> {
     let found = app.readers.ask(move |reader| reader.change(id)).await?;
@@ -113,13 +122,9 @@ async fn forgotten(app: &App, id: ChangeId) -> Result<Change, Refusal> {
 }
 
 /// The windows its verdict rests on, with the trial: judging them again gives the same verdict.
-pub(in crate::http) async fn evidence(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn evidence(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
     let id = change_id(call.param("id"))?;
-    let in_state = call.app.drive.read(|state| state.changes.get(&id).cloned());
-    let change = match in_state {
-        Some(change) => change,
-        None => forgotten(&call.app, id).await?,
-    };
+    let change = found(&call.app, id).await?;
     let digest = change.verdict.and_then(|verdict| verdict.evidence);
     let digest = digest.ok_or_else(|| Refusal::not_found(format!("{id} has no verdict that rests on evidence")))?;
     let found = call.app.readers.ask(move |reader| reader.evidence(digest)).await?;
@@ -130,12 +135,12 @@ pub(in crate::http) async fn evidence(call: Call, (): ()) -> Result<Response<Bod
 }
 
 /// A person says that it is good.
-pub(in crate::http) async fn accept(call: Call, body: RulingBody) -> Result<Reply<ChangeView>, Refusal> {
+pub(crate) async fn accept(call: Call, body: RulingBody) -> Result<Reply<ChangeView>, Refusal> {
     rule(call, body, Ruling::Accept).await
 }
 
 /// A person says that it is bad.
-pub(in crate::http) async fn reject(call: Call, body: RulingBody) -> Result<Reply<ChangeView>, Refusal> {
+pub(crate) async fn reject(call: Call, body: RulingBody) -> Result<Reply<ChangeView>, Refusal> {
     rule(call, body, Ruling::Reject).await
 }
 

@@ -19,7 +19,7 @@ const LOOKBACK_MS: i64 = 5 * 60_000;
 const STEPS_MAX: i64 = 11_000;
 
 /// Samples of a selector at one time: the raw ones of its range, or the last one.
-pub(in crate::http) async fn query(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn query(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
     told(at_one_time(call).await)
 }
 
@@ -34,7 +34,7 @@ async fn at_one_time(mut call: Call) -> Result<String, NoAnswer> {
 }
 
 /// Values of a selector, step by step: the last one at or before each step.
-pub(in crate::http) async fn query_range(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn query_range(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
     told(step_by_step(call).await)
 }
 
@@ -53,13 +53,13 @@ async fn step_by_step(mut call: Call) -> Result<String, NoAnswer> {
 }
 
 /// Series by selector.
-pub(in crate::http) async fn series(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn series(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
     let set = |labels: Labels| labels.iter().map(|(name, value)| (name.to_string(), value.to_string().into())).collect();
     told(label_sets(call).await.map(|sets| listed(sets.into_iter().map(|labels| serde_json::Value::Object(set(labels))))))
 }
 
 /// Names of labels.
-pub(in crate::http) async fn labels(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn labels(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
     told(label_sets(call).await.map(|sets| {
         let names: BTreeSet<String> = sets.iter().flat_map(|labels| labels.iter().map(|(name, _)| name.to_string())).collect();
         listed(names.into_iter().map(Into::into))
@@ -67,7 +67,7 @@ pub(in crate::http) async fn labels(call: Call, (): ()) -> Result<Response<Body>
 }
 
 /// Values of a label.
-pub(in crate::http) async fn label_values(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn label_values(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
     let wanted = call.param("name").to_owned();
     told(label_sets(call).await.map(|sets| {
         let of = |labels: &Labels| labels.iter().find(|(name, _)| **name == *wanted).map(|(_, value)| value.to_string());

@@ -6,12 +6,13 @@ use belay_api::http::{DoctorView, LintView, SelfCheckAsked, SelfCheckBody, SelfC
 use belay_core::decide::selfcheck::classes;
 use belay_core::model::ids::ClassName;
 
+use super::super::App;
 use super::super::refusal::Refusal;
 use super::super::route::{Call, Reply, json};
 use crate::views::{doctor, lint};
 
 /// Whether the server works.
-pub(in crate::http) async fn healthz(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn healthz(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
     // The sender of commits is the writer's: it is gone when the writer is.
     if call.app.drive.committed().has_changed().is_err() {
         return Err(Refusal::unavailable("the writer has ended", 5));
@@ -22,22 +23,26 @@ pub(in crate::http) async fn healthz(call: Call, (): ()) -> Result<Response<Body
 }
 
 /// The API's own description.
-pub(in crate::http) async fn openapi(_call: Call, (): ()) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn openapi(_call: Call, (): ()) -> Result<Response<Body>, Refusal> {
     json(StatusCode::OK, &super::super::openapi())
 }
 
 /// The whole at one glance.
-pub(in crate::http) async fn status(call: Call) -> Result<StatusView, Refusal> {
-    let app = &call.app;
+pub(crate) async fn status(call: Call) -> Result<StatusView, Refusal> {
+    glance(&call.app).await
+}
+
+/// The same, for whoever shows it otherwise.
+pub(crate) async fn glance(app: &App) -> Result<StatusView, Refusal> {
     let quarantined = app.readers.ask(|reader| reader.quarantined()).await?;
     let (now, stats) = (app.drive.now(), app.signals.store().stats());
     let store = StoreView { series: stats.series as u64, samples: stats.samples, bytes: stats.log_bytes, oldest: None, newest: None };
     let view = app.drive.read(|state| StatusView::of(now, state, env!("CARGO_PKG_VERSION"), app.started));
-    Ok(StatusView { quarantined, signals: Some(store), sources: sources(&call), ..view })
+    Ok(StatusView { quarantined, signals: Some(store), sources: sources(app), ..view })
 }
 
-fn sources(call: &Call) -> Vec<SourceView> {
-    let now = call.app.drive.now();
+fn sources(app: &App) -> Vec<SourceView> {
+    let now = app.drive.now();
     let view = |(name, count): (String, crate::signals::SourceCount)| {
         let silent = doctor::silent(&count, now);
         SourceView {
@@ -50,20 +55,25 @@ fn sources(call: &Call) -> Vec<SourceView> {
             name,
         }
     };
-    call.app.signals.sources().into_iter().map(view).collect()
+    app.signals.sources().into_iter().map(view).collect()
 }
 
 /// Whether the declared signals have data.
-pub(in crate::http) async fn lint(call: Call) -> Result<LintView, Refusal> {
+pub(crate) async fn lint(call: Call) -> Result<LintView, Refusal> {
     let (drive, now) = (call.app.drive.clone(), call.app.drive.now());
     let found = call.app.signals.on_thread(move |store| lint::lint(store, &drive, now)).await;
     found.ok_or_else(|| Refusal::unavailable("the server is stopping", 5))
 }
 
 /// Whether Belay itself is in order.
-pub(in crate::http) async fn doctor(call: Call) -> Result<DoctorView, Refusal> {
-    let ledger = call.app.readers.ask(|reader| Ok((reader.format()?, reader.quarantined()?))).await?;
-    let (app, dir) = (&call.app, call.app.state_dir.clone());
+pub(crate) async fn doctor(call: Call) -> Result<DoctorView, Refusal> {
+    examined(&call.app).await
+}
+
+/// The same, for whoever shows it otherwise.
+pub(crate) async fn examined(app: &App) -> Result<DoctorView, Refusal> {
+    let ledger = app.readers.ask(|reader| Ok((reader.format()?, reader.quarantined()?))).await?;
+    let dir = app.state_dir.clone();
     let disk =
         tokio::task::spawn_blocking(move || doctor::disk(&dir)).await.map_err(|_| Refusal::unavailable("the server is stopping", 5))?;
     let looked = doctor::Looked {
@@ -82,23 +92,28 @@ pub(in crate::http) async fn doctor(call: Call) -> Result<DoctorView, Refusal> {
 }
 
 /// What the last self-check of every class found.
-pub(in crate::http) async fn selfcheck(call: Call) -> Result<SelfCheckView, Refusal> {
+pub(crate) async fn selfcheck(call: Call) -> Result<SelfCheckView, Refusal> {
     let running = running(&call);
     Ok(call.app.drive.read(|state| SelfCheckView::of(state, running)))
 }
 
 /// Asks for self-checks now; they take their time.
-pub(in crate::http) async fn start_selfcheck(call: Call, body: SelfCheckBody) -> Result<Reply<SelfCheckAsked>, Refusal> {
+pub(crate) async fn start_selfcheck(call: Call, body: SelfCheckBody) -> Result<Reply<SelfCheckAsked>, Refusal> {
     let known = call.app.drive.read(classes);
     let unknown = body.classes.iter().find(|name| !known.iter().any(|class| class.as_str() == name.as_str()));
     if let Some(name) = unknown {
         return Err(Refusal::not_found(format!("there is no class {name} with hosts and signals")));
     }
+    let principal = call.principal()?;
     let wanted = |class: &ClassName| body.classes.is_empty() || body.classes.iter().any(|name| name == class.as_str());
-    call.app.selfcheck.ask(known.into_iter().filter(wanted), &call.principal()?.actor());
+    let wanted: Vec<ClassName> = known.into_iter().filter(wanted).collect();
+    if let Some(class) = wanted.iter().find(|class| !principal.reaches(class)) {
+        return Err(Refusal::forbidden(format!("it concerns class {class}, and you are limited to others: name yours")));
+    }
+    call.app.selfcheck.ask(wanted, &principal.actor());
     Ok(Reply(StatusCode::ACCEPTED, SelfCheckAsked { running: running(&call) }))
 }
 
-fn running(call: &Call) -> Vec<String> {
+pub(crate) fn running(call: &Call) -> Vec<String> {
     call.app.selfcheck.running().iter().map(ToString::to_string).collect()
 }

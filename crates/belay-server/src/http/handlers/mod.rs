@@ -1,18 +1,21 @@
 //! What each route does. A handler asks the drive, the ledger or the store and shapes the answer;
 //! who may call it was checked before.
 
-pub(super) mod audit;
-pub(super) mod backup;
-pub(super) mod catch;
-pub(super) mod changes;
-pub(super) mod facade;
-pub(super) mod health;
-pub(super) mod hosts;
-pub(super) mod people;
-pub(super) mod reports;
-pub(super) mod run_health;
-pub(super) mod runs;
-pub(super) mod samples;
+pub(crate) mod audit;
+pub(crate) mod backup;
+pub(crate) mod catch;
+pub(crate) mod changes;
+pub(crate) mod facade;
+pub(crate) mod health;
+pub(crate) mod hosts;
+pub(crate) mod login;
+pub(crate) mod news;
+pub(crate) mod people;
+pub(crate) mod reports;
+pub(crate) mod run_health;
+pub(crate) mod runs;
+pub(crate) mod samples;
+pub(crate) mod users;
 
 use axum::http::{StatusCode, header};
 use belay_api::http::{FieldError, Page};
@@ -41,7 +44,7 @@ fn limit(call: &Call) -> Result<usize, Refusal> {
 }
 
 /// After which number the page begins.
-fn after(call: &Call) -> Result<Option<u64>, Refusal> {
+pub(crate) fn after(call: &Call) -> Result<Option<u64>, Refusal> {
     let Some(text) = call.query("after") else { return Ok(None) };
     let number = text.parse().map_err(|_| Refusal::bad_request(format!("after: {text:?} is not the `next` of a page of this list")))?;
     Ok(Some(number))
@@ -53,7 +56,7 @@ fn page<T, R>(page: PageOf<T>, row: impl FnMut(T) -> R) -> Page<R> {
 }
 
 /// What the drive answered to a command, as a refusal where it is one.
-fn settled(answer: Answer) -> Result<(), Refusal> {
+pub(crate) fn settled(answer: Answer) -> Result<(), Refusal> {
     match answer {
         Answer::Done | Answer::Run { .. } | Answer::Counted(_) | Answer::Hold { .. } | Answer::Revert(_) | Answer::Polled { .. } => Ok(()),
         Answer::Forbidden(text) => Err(Refusal::forbidden(text)),

@@ -14,14 +14,14 @@ use crate::drive::Keep;
 use crate::secret;
 
 /// All credentials, by name.
-pub(in crate::http) async fn list(call: Call) -> Result<Page<TokenRow>, Refusal> {
+pub(crate) async fn list(call: Call) -> Result<Page<TokenRow>, Refusal> {
     let mut items: Vec<TokenRow> = call.app.drive.read(|state| state.tokens.iter().map(TokenRow::from).collect());
     items.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Page { items, next: None })
 }
 
 /// Issues a credential.
-pub(in crate::http) async fn issue(call: Call, body: TokenBody) -> Result<Reply<TokenIssued>, Refusal> {
+pub(crate) async fn issue(call: Call, body: TokenBody) -> Result<Reply<TokenIssued>, Refusal> {
     let principal = body.principal().map_err(invalid)?;
     let secret = secret::fresh().map_err(|error| {
         tracing::error!(%error, "no secret could be made");
@@ -35,7 +35,7 @@ pub(in crate::http) async fn issue(call: Call, body: TokenBody) -> Result<Reply<
 }
 
 /// Ends a credential.
-pub(in crate::http) async fn revoke(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn revoke(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
     let input = Input::RevokeToken { principal: call.principal()?, name: call.param("name").to_owned() };
     settled(call.app.drive.decide(input, Keep::default()).await?)?;
     let mut response = Response::new(Body::empty());

@@ -15,7 +15,7 @@ use crate::drive::Keep;
 use crate::drive::intake::{Arrived, Message, Taken};
 
 /// Takes a report by a tool's door.
-pub(in crate::http) async fn report(mut call: Call, door: Door) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn report(mut call: Call, door: Door) -> Result<Response<Body>, Refusal> {
     let principal = call.principal()?;
     let received = call.app.drive.now();
     let body = call.take_body();
@@ -37,7 +37,7 @@ pub(in crate::http) async fn report(mut call: Call, door: Door) -> Result<Respon
 
 /// Takes a message by the door of a feed: its sender waits, and loses what is not taken. What it says is
 /// found out afterwards; nothing in it is ever refused to the sender.
-pub(in crate::http) async fn message(mut call: Call, door: FeedDoor) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn message(mut call: Call, door: FeedDoor) -> Result<Response<Body>, Refusal> {
     let (principal, received) = (call.principal()?, call.app.drive.now());
     let body = call.take_body();
     let held = call.app.bodies.read(body, &call.headers, call.app.bodies.caps.report).await?;
@@ -64,7 +64,7 @@ fn accepted() -> Result<Response<Body>, Refusal> {
 }
 
 /// Sets a host's facts.
-pub(in crate::http) async fn facts(call: Call, body: FactsBody) -> Result<Reply<HostView>, Refusal> {
+pub(crate) async fn facts(call: Call, body: FactsBody) -> Result<Reply<HostView>, Refusal> {
     let host = HostId::parse(call.param("host")).map_err(|bad| Refusal::bad_request(format!("host: {bad}")))?;
     let release = body.checked_release().map_err(invalid)?;
     let principal = call.principal()?;

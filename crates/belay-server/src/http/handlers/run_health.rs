@@ -13,11 +13,11 @@ use super::super::route::{Call, Param};
 use crate::views::metrics;
 
 /// Parameters.
-pub(in crate::http) const ASK: [Param; 2] =
+pub(crate) const ASK: [Param; 2] =
     [Param { name: "class", about: "Only hosts of this class." }, Param { name: "host", about: "Only this host." }];
 
 /// Of the fleet, a class, or one host.
-pub(in crate::http) async fn view(call: Call) -> Result<RunHealthView, Refusal> {
+pub(crate) async fn view(call: Call) -> Result<RunHealthView, Refusal> {
     let class = call.query("class").map(ClassName::parse).transpose().map_err(|bad| Refusal::bad_request(format!("class: {bad}")))?;
     let host = call.query("host").map(HostId::parse).transpose().map_err(|bad| Refusal::bad_request(format!("host: {bad}")))?;
     let now = call.app.drive.now();
@@ -39,7 +39,7 @@ pub(in crate::http) async fn view(call: Call) -> Result<RunHealthView, Refusal> 
 }
 
 /// As numbers.
-pub(in crate::http) async fn metrics(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn metrics(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
     let quarantined = call.app.readers.ask(|reader| reader.quarantined()).await?;
     let (app, now) = (&call.app, call.app.drive.now());
     let outside = metrics::Outside {

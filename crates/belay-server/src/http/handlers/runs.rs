@@ -9,7 +9,7 @@ use super::{PAGED, after, limit, page};
 use crate::ledger::RunFilter;
 
 /// Parameters of the list.
-pub(in crate::http) const LIST: [Param; 4] = [
+pub(crate) const LIST: [Param; 4] = [
     PAGED[0],
     PAGED[1],
     Param { name: "host", about: "Only runs of this host." },
@@ -17,7 +17,7 @@ pub(in crate::http) const LIST: [Param; 4] = [
 ];
 
 /// Runs, newest first.
-pub(in crate::http) async fn list(call: Call) -> Result<Page<RunRow>, Refusal> {
+pub(crate) async fn list(call: Call) -> Result<Page<RunRow>, Refusal> {
     let host = call.query("host").map(HostId::parse).transpose().map_err(|bad| Refusal::bad_request(format!("host: {bad}")))?;
     let change = call.query("change").map(change_id).transpose()?;
     let (filter, before, limit) = (RunFilter { host, change }, after(&call)?, limit(&call)?);
@@ -26,7 +26,7 @@ pub(in crate::http) async fn list(call: Call) -> Result<Page<RunRow>, Refusal> {
 }
 
 /// One run.
-pub(in crate::http) async fn view(call: Call) -> Result<RunView, Refusal> {
+pub(crate) async fn view(call: Call) -> Result<RunView, Refusal> {
     let text = call.param("id");
     let id = RunId::parse(text).ok_or_else(|| Refusal::bad_request(format!("{text:?} is no run; write for example run-42")))?;
     let found = call.app.readers.ask(move |reader| reader.run(id)).await?;
@@ -34,6 +34,6 @@ pub(in crate::http) async fn view(call: Call) -> Result<RunView, Refusal> {
 }
 
 /// A Change's number in a path or query.
-pub(super) fn change_id(text: &str) -> Result<ChangeId, Refusal> {
+pub(crate) fn change_id(text: &str) -> Result<ChangeId, Refusal> {
     ChangeId::parse(text).ok_or_else(|| Refusal::bad_request(format!("{text:?} is no Change; write for example c-17")))
 }

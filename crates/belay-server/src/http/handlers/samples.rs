@@ -17,7 +17,7 @@ use crate::drive::host_named;
 use crate::wire::{self, BadWrite, WireSeries};
 
 /// Takes samples. They are visible, and survive the process, before the answer.
-pub(in crate::http) async fn write(mut call: Call, (): ()) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn write(mut call: Call, (): ()) -> Result<Response<Body>, Refusal> {
     let principal = call.principal()?;
     let source = principal.actor().0;
     let own = match principal {

@@ -30,7 +30,7 @@ pub(super) async fn run(files: &[PathBuf], tool: &str, state: &Path, told: &mut 
 /// Who may write these files may act on all hosts; the audit says who it was.
 fn whoever_runs_this() -> Principal {
     let name = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).ok().filter(|name| !name.is_empty());
-    Principal::Person { name: name.unwrap_or_else(|| "offline".to_owned()), role: Role::Operator }
+    Principal::person(name.unwrap_or_else(|| "offline".to_owned()), Role::Operator)
 }
 
 fn not_opened(error: LedgerError) -> anyhow::Error {
