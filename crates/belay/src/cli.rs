@@ -57,6 +57,8 @@ pub enum Command {
     Wait(cmd::wait::Args),
     /// Follow a Change until there is a verdict
     Watch(cmd::watch::Args),
+    /// Show what happened, and with -f what happens
+    Events(cmd::events::Args),
     /// Accept a Change, whatever the judge says
     Accept(cmd::ruling::Args),
     /// Reject a Change, whatever the judge says
@@ -143,6 +145,7 @@ mod tests {
             &["backup"],
             &["restore"],
             &["fsck"],
+            &["events"],
             &["wait"],
             &["plan"],
             &["override"],

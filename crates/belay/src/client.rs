@@ -30,8 +30,6 @@ pub use place::Place;
 
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(60);
-/// How long a part of a large answer may take to come.
-const PART: Duration = Duration::from_secs(600);
 /// The largest answer that is read.
 const ANSWER_MAX: usize = 256 << 20;
 
@@ -133,11 +131,17 @@ impl Client {
         exchange.map_err(|_| self.place.silent(ANSWER))?.map_err(|error| self.place.broken_off(&error))
     }
 
-    /// Asks for something large; each part of it is given away as it comes. Whoever sends may take long to begin, and between parts.
+    /// Asks for something large; each part of it is given away as it comes. For each part it has so much patience.
     ///
     /// # Errors
     /// The server's refusal, why it could not be asked, or that the answer did not come to its end.
-    pub async fn download(&self, method: Method, path: &str, mut each: impl FnMut(&[u8]) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    pub async fn download(
+        &self,
+        method: Method,
+        path: &str,
+        patience: Duration,
+        mut each: impl FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         let request = self.request(method, path, None)?;
         let stream = self.connected().await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
@@ -148,7 +152,7 @@ impl Client {
             }
             let mut body = response.into_body();
             loop {
-                let next = tokio::time::timeout(PART, body.frame()).await.map_err(|_| self.place.silent(PART))?;
+                let next = tokio::time::timeout(patience, body.frame()).await.map_err(|_| self.place.silent(patience))?;
                 match next.transpose().map_err(|error| self.place.broken_off(&error.into()))? {
                     None => return Ok(()),
                     Some(frame) => frame.data_ref().map_or(Ok(()), |part| each(part))?,

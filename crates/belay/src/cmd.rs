@@ -7,6 +7,7 @@ pub mod changes;
 pub mod check;
 pub mod config;
 pub mod demo;
+pub mod events;
 pub mod fsck;
 pub mod gate;
 pub mod health;
@@ -61,6 +62,7 @@ pub fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Why(args) => on_this_thread(why::run(&args, colour)),
         Command::Plan(args) => on_this_thread(plan::run(&args, colour)),
         Command::Wait(args) => on_this_thread(wait::run(&args, colour)),
+        Command::Events(args) => on_this_thread(events::run(&args, colour)),
         Command::Watch(args) => on_this_thread(watch::run(&args, colour)),
         Command::Accept(args) => on_this_thread(ruling::run(&args, ruling::Ruling::Accept, colour)),
         Command::Reject(args) => on_this_thread(ruling::run(&args, ruling::Ruling::Reject, colour)),

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use belay_core::model::principal::Actor;
@@ -20,6 +21,8 @@ use crate::out::progress::{Progress, Unit};
 use crate::out::told::{count, told};
 use crate::session::Reach;
 
+/// How long a part may take to come: before the first, the ledger is copied.
+const PATIENCE: Duration = Duration::from_secs(600);
 /// What stands for stdin or stdout.
 const PIPE: &str = "-";
 
@@ -81,7 +84,7 @@ async fn from_server_or_directory(args: &Backup, out: &mut impl Write, colour: C
         return Ok(());
     }
     let client = args.reach.client()?;
-    client.download(Method::POST, "/api/v1/backup", |part| out.write_all(part).context("could not write the backup")).await
+    client.download(Method::POST, "/api/v1/backup", PATIENCE, |part| out.write_all(part).context("could not write the backup")).await
 }
 
 /// Reads what was written: a backup that nobody has read is a hope.
