@@ -116,7 +116,7 @@ impl Client {
     /// The server's refusal, or why it could not be asked.
     pub async fn ask(&self, method: Method, path: &str, content: Option<Content>) -> anyhow::Result<Bytes> {
         let reply = self.send(method, path, content).await?;
-        if reply.status.is_success() { Ok(reply.body) } else { Err(refused(&reply).into()) }
+        if reply.status.is_success() { Ok(reply.body) } else { Err(refused(path, &reply).into()) }
     }
 
     /// Sends something, and leaves it to the caller what the status means.
@@ -148,7 +148,7 @@ impl Client {
         let answer = async {
             let response = sender.send_request(request).await.map_err(|error| self.place.broken_off(&error.into()))?;
             if !response.status().is_success() {
-                return Err(refused(&reply(response).await?).into());
+                return Err(refused(path, &reply(response).await?).into());
             }
             let mut body = response.into_body();
             loop {
@@ -233,7 +233,7 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> anyhow::Result<T> {
 }
 
 /// A refusal in the server's words.
-pub fn refused(reply: &Reply) -> Fault {
+pub fn refused(path: &str, reply: &Reply) -> Fault {
     let status = reply.status;
     let Ok(problem) = serde_json::from_slice::<Problem>(&reply.body) else {
         let fault = Fault::new(format!("the server answered {status}")).help("is it a belay server? `belay doctor` tells more");
@@ -244,10 +244,23 @@ pub fn refused(reply: &Reply) -> Fault {
     let fault = Fault::new(if problem.detail.is_empty() { problem.title } else { problem.detail });
     match (status, reply.retry_after) {
         (StatusCode::UNAUTHORIZED, _) => fault.help("set BELAY_TOKEN or --token-file; on the server's own machine leave out --server"),
-        (StatusCode::NOT_FOUND, _) => fault.help("`belay changes` and `belay hosts` list what there is"),
+        (StatusCode::NOT_FOUND, _) => fault.help(there_is(path)),
         (_, Some(after)) => fault.help(format!("try again in {} s", after.as_secs())).passing(),
         (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, None) => fault.passing(),
         (_, None) => fault,
+    }
+}
+
+/// Where is listed what could have been asked for here.
+fn there_is(path: &str) -> &'static str {
+    let of = path.strip_prefix("/api/v1/").unwrap_or(path);
+    match of.split(['/', '?']).next().unwrap_or_default() {
+        "holds" => "`belay hold list --all` lists the holds",
+        "tokens" => "`belay token list` lists the credentials",
+        "plan" | "health" | "news" | "events" => "`belay status` lists the classes, `belay hosts` the hosts",
+        "reverts" => "reverts are called like r-2; `belay events` tells of them",
+        "gate" | "hosts" => "`belay hosts` lists the hosts",
+        _ => "`belay changes` and `belay hosts` list what there is",
     }
 }
 

@@ -76,6 +76,9 @@ pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     let session = Session::new(&args.reach, &form, colour)?;
     let past = past(&session, args).await?;
     past.iter().try_for_each(|news| put(&session, args.output, news))?;
+    if past.is_empty() && !args.follow && args.lines != Some(0) {
+        out::note("nothing happened of what was asked for");
+    }
     if args.follow {
         let seen = match past.last() {
             Some(last) => last.seq,
