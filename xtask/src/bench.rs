@@ -4,6 +4,7 @@ mod calibration;
 mod catalog;
 mod gate;
 mod judge;
+mod pages;
 mod wilson;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ struct Bench {
 const BENCHES: &[Bench] = &[
     Bench { name: "gate", run: gate::run },
     Bench { name: "judge", run: judge::run },
+    Bench { name: "pages", run: pages::run },
     Bench { name: "calibration", run: calibration::run },
 ];
 

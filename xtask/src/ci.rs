@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
     Step { name: "test", cargo: &["test", "--workspace", "--locked"], proof: Proof::Tests },
     Step { name: "puppet", cargo: &["xtask", "puppet"], proof: Proof::StoryUnlessSkipped },
     Step { name: "demo", cargo: &["run", "--release", "--locked", "--", "demo", "--headless", "--json"], proof: Proof::Story },
+    Step { name: "face", cargo: &["xtask", "face"], proof: Proof::StoryUnlessSkipped },
     Step { name: "night", cargo: &["xtask", "night"], proof: Proof::StoryUnlessSkipped },
     // The others of a puppetserver's variants are played nightly.
     Step { name: "server", cargo: &["xtask", "night", "--server", "--only", "classifier,hold"], proof: Proof::StoryUnlessSkipped },

@@ -3,6 +3,7 @@
 mod bench;
 mod child;
 mod ci;
+mod face;
 mod night;
 mod nightly;
 mod puppet;
@@ -14,11 +15,12 @@ use std::process::ExitCode;
 const HELP: &str = "\
 usage: cargo xtask <command>
 
-  ci          everything a change must pass: fmt, clippy, tidy, tests, puppet, demo, nights
+  ci          everything a change must pass: fmt, clippy, tidy, tests, puppet, demo, face, nights
   puppet      what is installed on a site of Puppet's, tried with the real Puppet
+  face        the pages in a real browser, and the API under made-up requests
   tidy        the rules of the house that no compiler checks
   nightly     many simulated seeds, the whole night with a puppetserver, and the kill test with many cycles
-  bench NAME  one benchmark beside its peer: gate, judge [CASES], calibration [TRIALS]
+  bench NAME  one benchmark beside its peer: gate, judge [CASES], calibration [TRIALS], pages
   night       the incident with the real tools; with --server on a site with a puppetserver
   help        this text";
 
@@ -38,6 +40,7 @@ fn dispatch(root: &Path, arguments: &[String]) -> anyhow::Result<ExitCode> {
     match words.as_slice() {
         ["ci"] => ci::run(root),
         ["tidy"] => tidy::run(root),
+        ["face", rest @ ..] => face::run(root, rest),
         ["puppet"] => puppet::run(root),
         ["nightly"] => nightly::run(root),
         ["bench", rest @ ..] => bench::run(root, rest),

@@ -4,7 +4,7 @@
 //! Nothing but what was written here is started, and nothing else is stopped.
 
 mod app;
-mod belay;
+pub mod belay;
 mod catch;
 mod hold;
 mod http;

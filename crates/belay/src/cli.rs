@@ -87,6 +87,12 @@ pub enum Command {
     Audit(cmd::audit::Args),
     /// Issue, list and end credentials
     Token(cmd::token::Args),
+    /// Manage accounts of people, who log in to the pages
+    User(cmd::user::Args),
+    /// Say what each role may do
+    Role(cmd::role::Args),
+    /// List and end sessions of people who logged in
+    Session(cmd::sessions::Args),
     /// Take a backup of everything, also while the server works
     Backup(cmd::backup::Backup),
     /// Put a backup into a new state directory

@@ -20,14 +20,17 @@ pub mod pin;
 pub mod plan;
 pub mod profile;
 pub mod revert;
+pub mod role;
 pub mod ruling;
 #[cfg(test)]
 pub mod samples;
 pub mod selfcheck;
 pub mod serve;
+pub mod sessions;
 pub mod show;
 pub mod status;
 pub mod token;
+pub mod user;
 pub mod verdict;
 pub mod wait;
 pub mod watch;
@@ -78,6 +81,9 @@ pub fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Alerts(args) => on_this_thread(alerts::run(&args, colour)),
         Command::Audit(args) => on_this_thread(audit::run(&args, colour)),
         Command::Token(args) => on_this_thread(token::run(&args, colour)),
+        Command::User(args) => on_this_thread(user::run(&args, colour)),
+        Command::Role(args) => role::run(&args, colour),
+        Command::Session(args) => on_this_thread(sessions::run(&args, colour)),
     }
 }
 

@@ -206,11 +206,11 @@ fn read_answer(answers: &mut BufReader<TcpStream>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn free_port() -> anyhow::Result<u16> {
+pub fn free_port() -> anyhow::Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-fn until(what: &str, mut so: impl FnMut() -> bool) -> anyhow::Result<()> {
+pub fn until(what: &str, mut so: impl FnMut() -> bool) -> anyhow::Result<()> {
     let begun = Instant::now();
     while !so() {
         ensure!(begun.elapsed() < PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
@@ -220,7 +220,7 @@ fn until(what: &str, mut so: impl FnMut() -> bool) -> anyhow::Result<()> {
 }
 
 /// Asks a child to end, as a service manager would.
-fn stop(child: &mut Child) -> anyhow::Result<()> {
+pub fn stop(child: &mut Child) -> anyhow::Result<()> {
     Command::new("kill").arg(child.id().to_string()).status()?;
     until("it ends", || matches!(child.try_wait(), Ok(Some(_)) | Err(_)))
 }

@@ -94,7 +94,7 @@ fn entering() -> Vec<Route> {
         admin(Method::GET, "/api/v1/users", "users", "Accounts of people, by name.").query(&users::LIST).lists(users::list),
         admin(Method::POST, "/api/v1/users", "add_user", "Makes an account.").secret().takes(users::add),
         admin(Method::PATCH, "/api/v1/users/{name}", "alter_user", "Alters an account; its sessions end.").takes(users::alter),
-        admin(Method::DELETE, "/api/v1/users/{name}", "remove_user", "Removes an account; its sessions end.").raw(
+        admin(Method::DELETE, "/api/v1/users/{name}", "remove_user", "Removes an account; its sessions end.").query(&users::REMOVE).raw(
             Media::None,
             Media::None,
             (),

@@ -166,6 +166,8 @@ mod tests {
             assert_eq!(migrate(&mut conn, &path, MIGRATIONS).unwrap() as usize, had);
             assert_eq!(conn.query_row("SELECT head FROM inbox", [], |row| row.get::<_, String>(0)).unwrap(), "");
             conn.execute("INSERT INTO texts VALUES ('d', 1, 1, 1, x'00')", []).unwrap();
+            conn.execute("INSERT INTO news (seq, at, kind, text) VALUES (1, 1, 'verdict', 'c-1 accepted')", []).unwrap();
+            conn.execute("INSERT INTO once (who, key, at) VALUES ('alice', 'k', 1)", []).unwrap();
         }
     }
 

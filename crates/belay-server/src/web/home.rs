@@ -72,10 +72,11 @@ fn watched(status: &StatusView) -> String {
     let (signals, must) = (status.policy.signals, status.policy.must_have);
     let sources = status.sources.iter().filter(|source| source.ok).count();
     format!(
-        "{} in {} classes; {signals} signals, {must} of them must-have; {sources} of {} sources of signals send",
+        "{} in {}; {}, {must} of them must-have; {sources} of {} send",
         words::hosts(status.hosts as usize),
-        status.classes.len(),
-        status.sources.len()
+        words::many(status.classes.len(), "class", "classes"),
+        words::many(signals as usize, "signal", "signals"),
+        words::many(status.sources.len(), "source of signals", "sources of signals")
     )
 }
 

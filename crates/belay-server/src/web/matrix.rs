@@ -7,8 +7,9 @@ use askama::Template;
 use axum::body::Body;
 use axum::http::Response;
 use belay_core::explain::change::brief;
-use belay_core::model::ids::{ChangeId, ClassName, Release};
-use belay_core::model::item::{Content, ItemKey, Mark};
+use belay_core::model::change::release_content;
+use belay_core::model::ids::{ChangeId, ClassName, Environment, Release};
+use belay_core::model::item::{Content, ItemKey, Mark, RELEASE_KIND, environment_content};
 use belay_core::model::report::Version;
 use belay_core::state::{Scope, State};
 
@@ -188,7 +189,21 @@ fn said(state: &State, scopes: &[Scope], key: &ItemKey, content: &Content) -> St
     let marks = scopes.iter().filter_map(|scope| state.acceptance.mark(scope, key, content)).filter_map(change_of);
     let brought = marks.filter_map(|change| state.changes.get(&change)).filter(|change| change.items.get(key) == Some(content));
     let words = brought.filter_map(|change| change.words.get(key)).map(|words| brief(&words.new)).find(|words| !words.is_empty());
-    words.unwrap_or_default()
+    words.or_else(|| stands_for(state, scopes, key, content)).unwrap_or_default()
+}
+
+/// The name of a release, or of an environment that a host of the class has, by its content.
+fn stands_for(state: &State, scopes: &[Scope], key: &ItemKey, content: &Content) -> Option<String> {
+    if &*key.kind == RELEASE_KIND {
+        let releases = scopes.iter().filter_map(|scope| scope.release.as_ref());
+        return releases.filter(|release| release_content(release) == *content).map(ToString::to_string).next();
+    }
+    if !key.is_environment() {
+        return None;
+    }
+    let class = &scopes.first()?.class;
+    let environments: BTreeSet<&Environment> = state.hosts_of(class).filter_map(|host| host.environment.as_ref()).collect();
+    environments.into_iter().find(|environment| environment_content(environment) == *content).map(ToString::to_string)
 }
 
 fn name(version: &Version) -> String {

@@ -24,7 +24,7 @@ use axum::http::Method;
 use belay_core::decide::Ruling;
 
 use crate::http::auth::May;
-use crate::http::route::{Entry, Media, Route, at};
+use crate::http::route::{Entry, Route, at};
 use acts::Whom;
 
 /// The pages, and what their forms do.
@@ -32,10 +32,11 @@ pub(crate) fn routes() -> Vec<Route> {
     let mut routes = looking();
     routes.extend(acting());
     let loaded = |asset: assets::Asset| at(Method::GET, asset.path(), asset.path(), May::Anyone, "What pages load.");
-    routes.extend(
-        [assets::CSS, assets::JS, assets::SVG]
-            .map(|asset| loaded(asset).raw(Media::None, Media::Bytes(&["text/css"]), asset, assets::give)),
-    );
+    routes.extend([
+        loaded(assets::CSS).page(|call| assets::give(call, assets::CSS)),
+        loaded(assets::JS).page(|call| assets::give(call, assets::JS)),
+        loaded(assets::SVG).page(|call| assets::give(call, assets::SVG)),
+    ]);
     routes
 }
 

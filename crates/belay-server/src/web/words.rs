@@ -105,7 +105,12 @@ pub fn figure(value: Option<f64>) -> String {
 
 /// `1 host`, `2 hosts`.
 pub fn hosts(count: usize) -> String {
-    if count == 1 { "1 host".to_owned() } else { format!("{count} hosts") }
+    many(count, "host", "hosts")
+}
+
+/// How many of something there are.
+pub fn many(count: usize, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
 }
 
 /// A value for the query of an address, percent-encoded.

@@ -186,9 +186,9 @@ fn a_ledger_of_a_newer_build_is_refused_by_name_and_left_alone() {
     conn.pragma_update(None, "user_version", 7).unwrap();
     let Err(refused) = Ledger::open(dir.path(), None) else { panic!("it was opened") };
     let text = refused.to_string();
-    assert!(text.contains("ledger format 7 was written by a newer Belay; this build understands 2"), "{text}");
-    assert!(text.contains("before-003"), "{text}");
-    conn.pragma_update(None, "user_version", 2).unwrap();
+    assert!(text.contains("ledger format 7 was written by a newer Belay; this build understands 3"), "{text}");
+    assert!(text.contains("before-004"), "{text}");
+    conn.pragma_update(None, "user_version", 3).unwrap();
     Ledger::open(dir.path(), None).unwrap();
 }
 

@@ -12,6 +12,7 @@ mod ledger;
 mod news;
 mod night;
 mod once;
+mod pages;
 mod papers;
 mod planned;
 mod reports;

@@ -123,6 +123,7 @@ async fn a_change_and_its_verdict_are_told_in_plain_words() {
     let news = world.see("/api/v1/news?since=0").await;
     let of = |kind: &str| news["items"].as_array().unwrap().iter().find(|news| news["kind"] == kind).unwrap_or_else(|| panic!("{news}"));
     assert!(of("change-opened")["text"].as_str().unwrap().contains(" came to class web"), "{news}");
-    assert_eq!(of("verdict")["text"], "c-1 rejected by admin: it broke the login");
-    assert_eq!(of("verdict")["change"], "c-1");
+    let ruled = |news: &&Value| news["text"] == "c-1 rejected by admin: it broke the login";
+    let ruled = news["items"].as_array().unwrap().iter().find(ruled).unwrap_or_else(|| panic!("{news}"));
+    assert_eq!((&ruled["kind"], &ruled["change"], &ruled["class"]), (&"verdict".into(), &"c-1".into(), &"web".into()));
 }

@@ -6,6 +6,7 @@ pub mod progress;
 pub mod screen;
 pub mod table;
 pub mod told;
+pub mod typed;
 pub mod when;
 
 use std::cell::RefCell;

@@ -12,5 +12,6 @@ mod readme;
 mod reports;
 mod serve;
 mod tls;
+mod users;
 mod verbs;
 mod wire;

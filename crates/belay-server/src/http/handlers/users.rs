@@ -16,6 +16,9 @@ use crate::drive::Keep;
 pub(crate) const LIST: [Param; 2] =
     [super::PAGED[0], Param { name: "after", about: "The `next` of the page before: the name or id it ended with." }];
 
+/// Parameters of a removal.
+pub(in crate::http) const REMOVE: [Param; 1] = [Param { name: "reason", about: "Why; it stands in the audit." }];
+
 /// Who one is oneself.
 pub(crate) async fn me(call: Call) -> Result<MeView, Refusal> {
     let view = MeView::from(&call.principal()?);
@@ -87,7 +90,8 @@ fn row(call: &Call, name: &str) -> Result<UserRow, Refusal> {
 
 /// Removes an account.
 pub(crate) async fn remove(call: Call, (): ()) -> Result<Response<Body>, Refusal> {
-    let input = Input::RemoveUser { principal: call.principal()?, name: call.param("name").to_owned(), reason: String::new() };
+    let reason = call.query("reason").unwrap_or_default().to_owned();
+    let input = Input::RemoveUser { principal: call.principal()?, name: call.param("name").to_owned(), reason };
     settled(call.app.drive.decide(input, Keep::default()).await?)?;
     Ok(done())
 }
