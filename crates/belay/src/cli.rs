@@ -163,6 +163,21 @@ mod tests {
     }
 
     #[test]
+    fn every_list_and_status_can_be_watched() {
+        fn check(path: &str, command: &clap::Command) {
+            let asks = command.get_arguments().any(|arg| arg.get_id() == "server") && command.get_name() == "list";
+            let status = ["status", "hosts", "changes", "show", "why", "plan", "lint", "doctor", "alerts", "audit", "pin", "revert"];
+            if asks || status.contains(&path) {
+                assert!(command.get_arguments().any(|arg| arg.get_id() == "watch"), "{path} cannot be watched");
+            }
+            command.get_subcommands().for_each(|below| check(&format!("{path} {}", below.get_name()), below));
+        }
+        let cli = Cli::command();
+        cli.get_subcommands().for_each(|command| check(command.get_name(), command));
+        assert!(cli.find_subcommand("hold").and_then(|hold| hold.find_subcommand("list")).is_some());
+    }
+
+    #[test]
     fn every_command_and_option_says_what_it_is_for() {
         fn check(command: &clap::Command) {
             assert!(command.get_about().is_some(), "{}", command.get_name());

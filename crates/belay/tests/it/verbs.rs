@@ -151,7 +151,9 @@ fn completions_and_manual_pages_come_from_the_binary() {
     let page = std::fs::read_to_string(man.join("belay-wait.1")).unwrap();
     assert!(page.starts_with(".ie") && page.contains("still on trial"), "{page}");
     let script = ran(belay(&["completion", "bash"]).output().unwrap());
-    let checked = std::process::Command::new("bash").args(["-n", "-c", &script.out]).status();
+    let file = dir.path().join("belay.bash");
+    std::fs::write(&file, &script.out).unwrap();
+    let checked = std::process::Command::new("bash").arg("-n").arg(&file).status();
     assert!(script.code == 0 && checked.is_ok_and(|status| status.success()));
     assert_eq!(ran(belay(&["completion", "csh"]).output().unwrap()).code, 64);
     let painted = ran(belay(&["--color=always", "--help"]).output().unwrap()).out;
