@@ -8,10 +8,12 @@
 //!
 //! The invariant: nothing is acknowledged, and nothing a reader sees exists, before its commit.
 
+pub mod backup;
 pub mod clock;
 pub mod config;
 mod disk;
 pub mod drive;
+pub mod fsck;
 pub mod http;
 pub mod ledger;
 pub mod net;

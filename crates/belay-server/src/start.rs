@@ -102,6 +102,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         requests: RequestIds::new(started),
         state_dir,
         started,
+        backups: Arc::new(tokio::sync::Semaphore::new(1)),
     });
     let mut tasks = JoinSet::new();
     begin(&mut tasks, &app, client, &options, &stopped);

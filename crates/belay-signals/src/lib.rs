@@ -12,6 +12,7 @@
 //! `replay` (opening) · `compact`.
 
 mod append;
+mod check;
 mod codec;
 mod compact;
 mod error;
@@ -27,6 +28,7 @@ mod store;
 mod symbols;
 
 pub use append::{Appended, SeriesIn};
+pub use check::{Checked, check, segments};
 pub use compact::Compacted;
 pub use error::{Refused, Retry, SelectError, StoreError};
 pub use head::Labels;

@@ -87,7 +87,7 @@ pub(crate) fn open(dir: &Path, segment_bytes: u64) -> Result<(Head, Log, Recover
 }
 
 /// The numbers of the segments, ascending, and files that an interrupted compaction left.
-fn list(dir: &Path) -> Result<(Vec<u64>, Vec<PathBuf>), StoreError> {
+pub(crate) fn list(dir: &Path) -> Result<(Vec<u64>, Vec<PathBuf>), StoreError> {
     let mut numbers = Vec::new();
     let mut leftovers = Vec::new();
     for entry in fs::read_dir(dir).map_err(StoreError::io("cannot list", dir))? {

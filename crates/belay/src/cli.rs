@@ -57,6 +57,8 @@ pub enum Command {
     Wait(cmd::wait::Args),
     /// Follow a Change until there is a verdict
     Watch(cmd::watch::Args),
+    /// Show what happened, and with -f what happens
+    Events(cmd::events::Args),
     /// Accept a Change, whatever the judge says
     Accept(cmd::ruling::Args),
     /// Reject a Change, whatever the judge says
@@ -91,6 +93,12 @@ pub enum Command {
     Role(cmd::role::Args),
     /// List and end sessions of people who logged in
     Session(cmd::sessions::Args),
+    /// Take a backup of everything, also while the server works
+    Backup(cmd::backup::Backup),
+    /// Put a backup into a new state directory
+    Restore(cmd::backup::Restore),
+    /// Check that what is on disk is what was written
+    Fsck(cmd::fsck::Args),
     /// Keep servers by name on this machine, for --profile
     Profile(cmd::profile::Args),
     /// Check a configuration file, without a server
@@ -140,10 +148,33 @@ mod tests {
             &["token", "add"],
             &["hold", "add"],
             &["revert"],
+            &["backup"],
+            &["restore"],
+            &["fsck"],
+            &["events"],
+            &["wait"],
+            &["plan"],
+            &["override"],
+            &["profile", "add"],
             &["selfcheck"],
         ] {
             insta::assert_snapshot!(path.join("-"), help(path));
         }
+    }
+
+    #[test]
+    fn every_list_and_status_can_be_watched() {
+        fn check(path: &str, command: &clap::Command) {
+            let asks = command.get_arguments().any(|arg| arg.get_id() == "server") && command.get_name() == "list";
+            let status = ["status", "hosts", "changes", "show", "why", "plan", "lint", "doctor", "alerts", "audit", "pin", "revert"];
+            if asks || status.contains(&path) {
+                assert!(command.get_arguments().any(|arg| arg.get_id() == "watch"), "{path} cannot be watched");
+            }
+            command.get_subcommands().for_each(|below| check(&format!("{path} {}", below.get_name()), below));
+        }
+        let cli = Cli::command();
+        cli.get_subcommands().for_each(|command| check(command.get_name(), command));
+        assert!(cli.find_subcommand("hold").and_then(|hold| hold.find_subcommand("list")).is_some());
     }
 
     #[test]

@@ -15,8 +15,8 @@ use std::time::Duration;
 use anyhow::Context;
 use belay_api::http::Problem;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
-use hyper::{Method, Request, StatusCode, header};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use serde::Serialize;
@@ -116,7 +116,7 @@ impl Client {
     /// The server's refusal, or why it could not be asked.
     pub async fn ask(&self, method: Method, path: &str, content: Option<Content>) -> anyhow::Result<Bytes> {
         let reply = self.send(method, path, content).await?;
-        if reply.status.is_success() { Ok(reply.body) } else { Err(refused(&reply).into()) }
+        if reply.status.is_success() { Ok(reply.body) } else { Err(refused(path, &reply).into()) }
     }
 
     /// Sends something, and leaves it to the caller what the status means.
@@ -125,12 +125,52 @@ impl Client {
     /// Why it could not be asked.
     pub async fn send(&self, method: Method, path: &str, content: Option<Content>) -> anyhow::Result<Reply> {
         let request = self.request(method, path, content)?;
-        let connected = tokio::time::timeout(CONNECT, self.connect()).await;
-        let connected = connected.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
-        let stream = connected.map_err(|error| self.place.unreachable(&error))?;
+        let stream = self.connected().await?;
         let exchange = tokio::time::timeout(ANSWER, exchange(stream, request)).await;
         // The cause goes on as text only: a pipe that broke on the way to the server is not one that nobody reads.
         exchange.map_err(|_| self.place.silent(ANSWER))?.map_err(|error| self.place.broken_off(&error))
+    }
+
+    /// Asks for something large; each part of it is given away as it comes. For each part it has so much patience.
+    ///
+    /// # Errors
+    /// The server's refusal, why it could not be asked, or that the answer did not come to its end.
+    pub async fn download(
+        &self,
+        method: Method,
+        path: &str,
+        patience: Duration,
+        mut each: impl FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let request = self.request(method, path, None)?;
+        let stream = self.connected().await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let answer = async {
+            let response = sender.send_request(request).await.map_err(|error| self.place.broken_off(&error.into()))?;
+            if !response.status().is_success() {
+                return Err(refused(path, &reply(response).await?).into());
+            }
+            let mut body = response.into_body();
+            loop {
+                let next = tokio::time::timeout(patience, body.frame()).await.map_err(|_| self.place.silent(patience))?;
+                match next.transpose().map_err(|error| self.place.broken_off(&error.into()))? {
+                    None => return Ok(()),
+                    Some(frame) => frame.data_ref().map_or(Ok(()), |part| each(part))?,
+                }
+            }
+        };
+        tokio::pin!(connection, answer);
+        tokio::select! {
+            biased;
+            answer = &mut answer => answer,
+            _ = &mut connection => answer.await,
+        }
+    }
+
+    async fn connected(&self) -> anyhow::Result<Box<dyn Stream>> {
+        let connected = tokio::time::timeout(CONNECT, self.connect()).await;
+        let connected = connected.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
+        connected.map_err(|error| self.place.unreachable(&error))
     }
 
     fn request(&self, method: Method, path: &str, content: Option<Content>) -> anyhow::Result<Request<Full<Bytes>>> {
@@ -193,7 +233,7 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> anyhow::Result<T> {
 }
 
 /// A refusal in the server's words.
-pub fn refused(reply: &Reply) -> Fault {
+pub fn refused(path: &str, reply: &Reply) -> Fault {
     let status = reply.status;
     let Ok(problem) = serde_json::from_slice::<Problem>(&reply.body) else {
         let fault = Fault::new(format!("the server answered {status}")).help("is it a belay server? `belay doctor` tells more");
@@ -204,28 +244,44 @@ pub fn refused(reply: &Reply) -> Fault {
     let fault = Fault::new(if problem.detail.is_empty() { problem.title } else { problem.detail });
     match (status, reply.retry_after) {
         (StatusCode::UNAUTHORIZED, _) => fault.help("set BELAY_TOKEN or --token-file; on the server's own machine leave out --server"),
-        (StatusCode::NOT_FOUND, _) => fault.help("`belay changes` and `belay hosts` list what there is"),
+        (StatusCode::NOT_FOUND, _) => fault.help(there_is(path)),
         (_, Some(after)) => fault.help(format!("try again in {} s", after.as_secs())).passing(),
         (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, None) => fault.passing(),
         (_, None) => fault,
     }
 }
 
+/// Where is listed what could have been asked for here.
+fn there_is(path: &str) -> &'static str {
+    let of = path.strip_prefix("/api/v1/").unwrap_or(path);
+    match of.split(['/', '?']).next().unwrap_or_default() {
+        "holds" => "`belay hold list --all` lists the holds",
+        "tokens" => "`belay token list` lists the credentials",
+        "plan" | "health" | "news" | "events" => "`belay status` lists the classes, `belay hosts` the hosts",
+        "reverts" => "reverts are called like r-2; `belay events` tells of them",
+        "gate" | "hosts" => "`belay hosts` lists the hosts",
+        _ => "`belay changes` and `belay hosts` list what there is",
+    }
+}
+
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A whole answer.
+async fn reply(response: Response<Incoming>) -> anyhow::Result<Reply> {
+    let after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let status = response.status();
+    let body =
+        Limited::new(response.into_body(), ANSWER_MAX).collect().await.map_err(|error| anyhow::anyhow!("the answer broke off: {error}"))?;
+    Ok(Reply { status, retry_after: after.map(Duration::from_secs), body: body.to_bytes() })
+}
 
 /// One request and its whole answer. The connection ends with this function.
 async fn exchange(stream: Box<dyn Stream>, request: Request<Full<Bytes>>) -> anyhow::Result<Reply> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let answer = async move {
         let response = sender.send_request(request).await?;
-        let after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let status = response.status();
-        let body = Limited::new(response.into_body(), ANSWER_MAX)
-            .collect()
-            .await
-            .map_err(|error| anyhow::anyhow!("the answer broke off: {error}"))?;
-        Ok(Reply { status, retry_after: after.map(Duration::from_secs), body: body.to_bytes() })
+        reply(response).await
     };
     tokio::pin!(connection, answer);
     // The connection only moves bytes; what counts is the answer, also when the server closes at once after it.

@@ -2,10 +2,13 @@
 
 pub mod alerts;
 pub mod audit;
+pub mod backup;
 pub mod changes;
 pub mod check;
 pub mod config;
 pub mod demo;
+pub mod events;
+pub mod fsck;
 pub mod gate;
 pub mod health;
 pub mod hold;
@@ -48,6 +51,9 @@ pub fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Judge(args) => judge::run(&args, colour),
         Command::Completion(args) => manual::completion(&args),
         Command::Man(args) => manual::man(&args, colour),
+        Command::Backup(args) => on_this_thread(backup::take(&args, colour)),
+        Command::Restore(args) => backup::restore(&args, colour),
+        Command::Fsck(args) => fsck::run(&args, colour),
         Command::Profile(args) => profile::run(&args, colour),
         Command::Serve(args) => serve::run(&args, colour),
         Command::Demo(args) => demo::run(&args, colour),
@@ -59,6 +65,7 @@ pub fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Why(args) => on_this_thread(why::run(&args, colour)),
         Command::Plan(args) => on_this_thread(plan::run(&args, colour)),
         Command::Wait(args) => on_this_thread(wait::run(&args, colour)),
+        Command::Events(args) => on_this_thread(events::run(&args, colour)),
         Command::Watch(args) => on_this_thread(watch::run(&args, colour)),
         Command::Accept(args) => on_this_thread(ruling::run(&args, ruling::Ruling::Accept, colour)),
         Command::Reject(args) => on_this_thread(ruling::run(&args, ruling::Ruling::Reject, colour)),

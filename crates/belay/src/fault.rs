@@ -70,11 +70,24 @@ pub fn fault(text: impl Into<String>, help: impl Into<String>) -> anyhow::Error 
 
 /// An error as it is told: its text with its causes, its help, its exit code.
 pub fn told(error: &anyhow::Error) -> (String, Option<String>, u8) {
-    let text = format!("{error:#}");
+    let text = causes(error);
     match error.chain().find_map(|cause| cause.downcast_ref::<Fault>()) {
         Some(fault) => (text, fault.help.clone(), fault.code),
         None => (text, None, code::ERROR),
     }
+}
+
+/// An error with its causes, each once: some texts hold their cause already.
+fn causes(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Whether it may well work a little later: the server was away, or busy.
@@ -99,5 +112,7 @@ mod tests {
         let error = Err::<(), _>(Fault::usage("no such thing").help("belay changes")).context("showing c-9").unwrap_err();
         assert_eq!(told(&error), ("showing c-9: no such thing".to_owned(), Some("belay changes".to_owned()), code::USAGE));
         assert_eq!(told(&anyhow::anyhow!("plain")).2, code::ERROR);
+        let twice = Err::<(), _>(anyhow::anyhow!("no such file")).context("could not read x: no such file").unwrap_err();
+        assert_eq!(told(&twice).0, "could not read x: no such file");
     }
 }

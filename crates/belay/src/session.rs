@@ -82,6 +82,14 @@ impl Reach {
         Client::new(Place::parse(&profile.url)?, token(file.as_deref())?, ca.as_deref())
     }
 
+    /// Whether the server is this machine's own, by its state directory.
+    ///
+    /// # Errors
+    /// When a profile is named and cannot be used.
+    pub fn is_local(&self) -> anyhow::Result<bool> {
+        Ok(self.profile()?.is_none() && self.url().is_none())
+    }
+
     fn url(&self) -> Option<&str> {
         self.server.as_deref().filter(|url| !url.is_empty())
     }

@@ -4,6 +4,7 @@ mod accounts;
 mod aftermath;
 mod again;
 pub mod ailing;
+mod backup;
 pub mod caution;
 mod changes;
 mod closed;
@@ -289,6 +290,18 @@ pub enum Input {
         /// What it said.
         tally: Box<Tally>,
     },
+    /// A backup is to be taken.
+    BackUp {
+        /// Who asks, by credential.
+        principal: Principal,
+    },
+    /// The state comes from a backup.
+    Restored {
+        /// Who put it back.
+        actor: Actor,
+        /// When the backup was taken.
+        taken: Timestamp,
+    },
     /// Time went by.
     Wake,
     /// It is time to look at the run health of the fleet. Asked seldom, because it looks at every host.
@@ -409,6 +422,8 @@ pub fn decide(state: &State, now: Timestamp, input: &Input) -> (Vec<Fact>, Answe
         Input::StopRevert { principal, revert, reason } => reverts::stop(&mut draft, principal, *revert, reason),
         Input::Polled { principal, host, poll } => polled::polled(&mut draft, principal, host, poll),
         Input::SelfChecked { actor, class, tally } => caution::checked(&mut draft, actor, class, tally),
+        Input::BackUp { principal } => backup::taken(&mut draft, principal),
+        Input::Restored { actor, taken } => backup::restored(&mut draft, actor, *taken),
         Input::Wake => wake::wake(&mut draft),
         Input::RunHealth => ailing::look(&mut draft),
         Input::Tried { effect, attempt } => notify::tried(&mut draft, *effect, attempt),

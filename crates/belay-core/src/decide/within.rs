@@ -88,7 +88,8 @@ fn concerns<'a>(state: &State, input: &'a Input) -> (Option<&'a Principal>, Conc
         | Input::RevokeToken { principal, .. }
         | Input::AddUser { principal, .. }
         | Input::EditUser { principal, .. }
-        | Input::RemoveUser { principal, .. } => (Some(principal), Concerns::All),
+        | Input::RemoveUser { principal, .. }
+        | Input::BackUp { principal } => (Some(principal), Concerns::All),
         // Of his own everybody may dispose, and of others' nobody who is limited: that is decided there.
         Input::SetPassword { principal, .. } | Input::EndSession { principal, .. } => (Some(principal), Concerns::Nothing),
         Input::OpenSession { .. } | Input::SessionSeen { .. } | Input::LoginRefused { .. } => (None, Concerns::Nothing),
@@ -96,6 +97,7 @@ fn concerns<'a>(state: &State, input: &'a Input) -> (Option<&'a Principal>, Conc
         | Input::Policy { .. }
         | Input::Looked { .. }
         | Input::SelfChecked { .. }
+        | Input::Restored { .. }
         | Input::Wake
         | Input::RunHealth
         | Input::Tried { .. } => (None, Concerns::Nothing),

@@ -12,7 +12,7 @@ use belay_core::model::alert::Subject;
 use belay_core::model::hold::{HoldScope, HoldState, Told};
 use belay_core::model::ids::{HoldId, HostId};
 use belay_core::model::policy::Pattern;
-use belay_core::model::principal::{Principal, Role};
+use belay_core::model::principal::{Actor, Principal, Role};
 use belay_core::model::report::{EventOutcome, RunKind};
 use belay_core::model::time::Span;
 
@@ -266,4 +266,24 @@ fn a_restored_server_gets_its_lost_holds_back_from_the_hosts() {
     let lie = Poll { have: Some(Stand { incarnation: 1, seq: 0 }), holds: policy.holds.clone(), ..poll(&lab) };
     polls(&mut lab, "web4", lie);
     assert!(host_policy(&lab.state, &id("web4"), lab.now).unwrap().holds.is_empty(), "a host of this history brings none back");
+}
+
+/// The same where whoever restored it said so: no host has to have a later stand first.
+#[test]
+fn a_restore_that_is_said_begins_the_new_history_at_once() {
+    let mut lab = four();
+    let backup = lab.state.clone();
+    place(&mut lab, "web*", 8);
+    let policy = host_policy(&lab.state, &id("web1"), lab.now).unwrap();
+    let taken = backup.now;
+    lab.state = backup;
+    lab.tell(&Input::Restored { actor: Actor("alice".into()), taken });
+    assert!(host_policy(&lab.state, &id("web3"), lab.now).unwrap().stand > policy.stand, "nothing of it is older than what hosts have");
+    let told = Poll { have: Some(policy.stand), holds: policy.holds.clone(), ..poll(&lab) };
+    polls(&mut lab, "web1", told);
+    let given = host_policy(&lab.state, &id("web1"), lab.now).unwrap();
+    assert_eq!((given.holds, given.stand.incarnation), (policy.holds, 1), "one history begins, and the lost hold stands again");
+    let refused = lab.tell(&Input::BackUp { principal: person("bob", Role::Approver) });
+    assert!(refused.refusal().unwrap().contains("admin"), "{refused:?}");
+    assert_eq!(lab.tell(&Input::BackUp { principal: person("bob", Role::Admin) }), Answer::Done);
 }

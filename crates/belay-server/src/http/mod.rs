@@ -16,6 +16,7 @@ pub mod passwords;
 pub(crate) mod refusal;
 pub(crate) mod route;
 pub mod serve;
+mod stream;
 mod table;
 mod unix;
 
@@ -27,6 +28,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use belay_core::model::time::Timestamp;
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -78,6 +80,8 @@ pub struct App {
     pub state_dir: PathBuf,
     /// When the server was started.
     pub started: Timestamp,
+    /// One backup at a time.
+    pub backups: Arc<Semaphore>,
 }
 
 impl App {

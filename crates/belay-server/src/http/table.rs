@@ -5,7 +5,7 @@ use belay_adapters::{sources, tools};
 
 use super::auth::May;
 use super::handlers::{
-    PAGED, audit, catch, changes, facade, health, hosts, login, news, people, reports, run_health, runs, samples, users,
+    PAGED, audit, backup, catch, changes, facade, health, hosts, login, news, people, reports, run_health, runs, samples, users,
 };
 use super::route::{Entry, Media, Param, Route, at};
 
@@ -66,6 +66,12 @@ fn own() -> Vec<Route> {
             .takes(changes::accept),
         at(Method::POST, "/api/v1/changes/{id}/reject", "reject", May::Approver, "A person says that a Change is bad.")
             .takes(changes::reject),
+        at(Method::POST, "/api/v1/backup", "back_up", May::Admin, "Takes a backup: all there is, as one file.").raw(
+            Media::None,
+            Media::Bytes(&["application/gzip"]),
+            (),
+            backup::take,
+        ),
         at(Method::GET, "/api/v1/tokens", "tokens", May::Admin, "All credentials, without their secrets.").lists(people::list),
         at(Method::POST, "/api/v1/tokens", "issue_token", May::Admin, "Issues a credential; its secret is shown this once.")
             .secret()

@@ -10,13 +10,13 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::error::Doing;
 use super::{Ledger, LedgerError, commit, int, snapshot};
 
-struct FactRow {
-    seq: u64,
-    at: Timestamp,
-    kind: String,
-    form: u32,
-    body: String,
-    crc: u32,
+pub(super) struct FactRow {
+    pub(super) seq: u64,
+    pub(super) at: Timestamp,
+    pub(super) kind: String,
+    pub(super) form: u32,
+    pub(super) body: String,
+    pub(super) crc: u32,
 }
 
 impl Ledger {
@@ -95,7 +95,7 @@ impl Ledger {
     }
 }
 
-fn fact_row(row: &Row<'_>) -> rusqlite::Result<FactRow> {
+pub(super) fn fact_row(row: &Row<'_>) -> rusqlite::Result<FactRow> {
     Ok(FactRow {
         seq: row.get::<_, i64>(0)?.unsigned_abs(),
         at: Timestamp::from_ms(row.get(1)?),

@@ -34,17 +34,8 @@ pub const MIGRATIONS: &[Migration] = &[
 /// # Errors
 /// A newer, foreign or altered ledger is refused and left as it is.
 pub fn migrate(conn: &mut Connection, path: &Path, migrations: &[Migration]) -> Result<u32, LedgerError> {
-    let had = format(conn)?;
+    let had = known_format(conn, path, migrations)?;
     let newest = migrations.last().map_or(0, |last| last.number);
-    if had > newest {
-        return Err(LedgerError::Newer { found: had, known: newest, backup: backup_path(path, newest.saturating_add(1)) });
-    }
-    if had == 0 {
-        refuse_foreign(conn, path)?;
-    }
-    for known in migrations.iter().filter(|m| m.number <= had) {
-        check(conn, known)?;
-    }
     let missing: Vec<_> = migrations.iter().filter(|m| m.number > had).collect();
     let Some(first) = missing.first() else { return Ok(had) };
     if had > 0 {
@@ -59,6 +50,25 @@ pub fn migrate(conn: &mut Connection, path: &Path, migrations: &[Migration]) -> 
     tx.pragma_update(None, "application_id", APPLICATION).doing("mark the ledger")?;
     tx.pragma_update(None, "user_version", newest).doing("record the format")?;
     tx.commit().doing("commit the migration")?;
+    Ok(had)
+}
+
+/// The format of a ledger that this build understands.
+///
+/// # Errors
+/// A newer, foreign or altered ledger is refused.
+pub(super) fn known_format(conn: &Connection, path: &Path, migrations: &[Migration]) -> Result<u32, LedgerError> {
+    let had = format(conn)?;
+    let newest = migrations.last().map_or(0, |last| last.number);
+    if had > newest {
+        return Err(LedgerError::Newer { found: had, known: newest, backup: backup_path(path, newest.saturating_add(1)) });
+    }
+    if had == 0 {
+        refuse_foreign(conn, path)?;
+    }
+    for known in migrations.iter().filter(|m| m.number <= had) {
+        check(conn, known)?;
+    }
     Ok(had)
 }
 

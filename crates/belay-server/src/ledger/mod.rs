@@ -5,6 +5,7 @@
 //! death and power loss, whole; what it answered `Err` to, or never answered, is there whole or not
 //! at all.
 
+mod check;
 mod commit;
 mod error;
 mod inbox;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use belay_core::model::ids::InboxId;
 use rusqlite::{Connection, OpenFlags};
 
+pub use check::{Finding, LedgerChecked, Repair, check, repair};
 pub use commit::{Batch, Blob, Committed, RawCopy};
 pub use error::LedgerError;
 pub use inbox::{Deposit, Left, Waiting};

@@ -381,7 +381,7 @@ pub(super) fn run(id: i64, form: u32, body: &str) -> Result<Run, LedgerError> {
     }
 }
 
-fn change(id: i64, form: u32, body: &str) -> Result<Change, LedgerError> {
+pub(super) fn change(id: i64, form: u32, body: &str) -> Result<Change, LedgerError> {
     match journal::decode("change-restored", form, body) {
         Ok(Fact::ChangeRestored { change, .. }) => Ok(*change),
         Ok(other) => Err(damaged(id, format!("{} where a Change was expected", other.kind()))),

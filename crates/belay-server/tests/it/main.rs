@@ -1,6 +1,7 @@
 //! The server from outside: real files, real connections, a clock that the test holds.
 
 mod access;
+mod backup;
 mod catch;
 mod commands;
 mod connections;

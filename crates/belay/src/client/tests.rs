@@ -49,10 +49,12 @@ fn a_query_is_escaped_and_leaves_out_what_was_not_given() {
 fn a_refusal_is_told_in_the_servers_words() {
     let body = r#"{"type":"urn:belay:problem:not-found","title":"not found","status":404,"detail":"there is no Change c-9"}"#;
     let reply = |status: StatusCode, body: &str| Reply { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
-    assert_eq!(refused(&reply(StatusCode::NOT_FOUND, body)).to_string(), "there is no Change c-9");
-    assert_eq!(refused(&reply(StatusCode::BAD_GATEWAY, "<html>")).to_string(), "the server answered 502 Bad Gateway");
+    assert_eq!(refused("/api/v1/holds/h-9", &reply(StatusCode::NOT_FOUND, body)).to_string(), "there is no Change c-9");
+    assert_eq!(refused("/api/v1/holds/h-9", &reply(StatusCode::BAD_GATEWAY, "<html>")).to_string(), "the server answered 502 Bad Gateway");
+    let help = |path: &str| told(&refused(path, &reply(StatusCode::NOT_FOUND, body)).into()).1.unwrap();
+    assert!(help("/api/v1/holds/h-9").contains("belay hold list") && help("/api/v1/plan?class=x").contains("belay status"));
     let busy = Reply { retry_after: Some(Duration::from_secs(5)), ..reply(StatusCode::SERVICE_UNAVAILABLE, body) };
-    assert_eq!(told(&refused(&busy).into()).1.unwrap(), "try again in 5 s");
+    assert_eq!(told(&refused("/api/v1/holds", &busy).into()).1.unwrap(), "try again in 5 s");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::session::{Form, Reach, Session};
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Only of this kind: security, warning or info
-    #[arg(long)]
+    #[arg(long, value_parser = ["security", "warning", "info"], hide_possible_values = true)]
     pub kind: Option<String>,
     /// How many
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]

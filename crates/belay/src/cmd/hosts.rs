@@ -40,11 +40,18 @@ pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
 async fn once(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     let session = Session::new(&args.reach, &args.form, colour)?;
     let parameters = [("class", args.class.clone())];
-    session.list("/api/v1/hosts", &parameters, args.limit as usize, |session, rows| page(rows, &session.when, session.paint)).await?;
+    session
+        .list("/api/v1/hosts", &parameters, args.limit as usize, |session, rows| {
+            page(rows, args.class.is_some(), &session.when, session.paint)
+        })
+        .await?;
     Ok(0)
 }
 
-fn page(rows: &[HostRow], when: &When, paint: Paint) -> String {
+fn page(rows: &[HostRow], filtered: bool, when: &When, paint: Paint) -> String {
+    if rows.is_empty() && filtered {
+        return "no host is of that class; `belay status` lists the classes\n".to_owned();
+    }
     if rows.is_empty() {
         return "no hosts: none has sent a report yet\n".to_owned();
     }
@@ -109,7 +116,7 @@ mod tests {
             HostRow { failing: 2, ..host("web02", Some("changed")) },
             HostRow { trouble: Some(trouble), release: None, ..host("web03", None) },
         ];
-        insta::assert_snapshot!(page(&rows, &When::new(Zone::Utc), Paint::plain()));
-        insta::assert_snapshot!(page(&[], &When::new(Zone::Utc), Paint::plain()), @"no hosts: none has sent a report yet");
+        insta::assert_snapshot!(page(&rows, false, &When::new(Zone::Utc), Paint::plain()));
+        insta::assert_snapshot!(page(&[], false, &When::new(Zone::Utc), Paint::plain()), @"no hosts: none has sent a report yet");
     }
 }

@@ -4,6 +4,7 @@ use belay_api::http::SessionRow;
 use clap::Subcommand;
 use hyper::Method;
 
+use crate::again::Again;
 use crate::client::escaped;
 use crate::out;
 use crate::out::paint::{Colour, Paint, Tone};
@@ -38,6 +39,8 @@ pub struct List {
     reach: Reach,
     #[command(flatten)]
     form: Form,
+    #[command(flatten)]
+    again: Again,
 }
 
 /// A session to end.
@@ -57,16 +60,19 @@ pub struct Revoke {
 /// The server's refusal, or why it could not be asked.
 pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     match &args.action {
-        Action::List(args) => {
-            let session = Session::new(&args.reach, &args.form, colour)?;
-            session.list(PATH, &[], usize::MAX, |session, rows| page(rows, &session.when, session.paint)).await?;
-        }
+        Action::List(args) => return args.again.show(&args.form, colour, async || list(args, colour).await).await,
         Action::Revoke(args) => {
             let session = Session::new(&args.reach, &args.form, colour)?;
             session.client.ask(Method::DELETE, &format!("{PATH}/{}", escaped(&args.id)), None).await?;
             out::note(&told(Paint::stderr(colour), Tone::Good, "Ended", &args.id));
         }
     }
+    Ok(0)
+}
+
+async fn list(args: &List, colour: Colour) -> anyhow::Result<u8> {
+    let session = Session::new(&args.reach, &args.form, colour)?;
+    session.list(PATH, &[], usize::MAX, |session, rows| page(rows, &session.when, session.paint)).await?;
     Ok(0)
 }
 

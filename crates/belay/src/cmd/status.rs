@@ -68,7 +68,7 @@ async fn part_of(session: &Session, name: &str) -> anyhow::Result<()> {
         return Err(fault(format!("{name:?} is neither a class nor a host that was ever heard of"), help));
     }
     if !reply.status.is_success() {
-        return Err(refused(&reply).into());
+        return Err(refused("/api/v1/hosts", &reply).into());
     }
     if session.output != Output::Table {
         return session.put_raw(&reply.body);

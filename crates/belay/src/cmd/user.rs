@@ -5,6 +5,7 @@ use belay_api::http::{PasswordBody, UserBody, UserPatch, UserRow};
 use clap::Subcommand;
 use hyper::Method;
 
+use crate::again::Again;
 use crate::client::{Content, escaped, read};
 use crate::out::paint::{Colour, Paint, Tone};
 use crate::out::table::Table;
@@ -69,6 +70,8 @@ pub struct List {
     reach: Reach,
     #[command(flatten)]
     form: Form,
+    #[command(flatten)]
+    again: Again,
 }
 
 /// A password to set.
@@ -128,10 +131,7 @@ pub struct Named {
 pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     match &args.action {
         Action::Add(args) => add(args, colour).await?,
-        Action::List(args) => {
-            let session = Session::new(&args.reach, &args.form, colour)?;
-            session.list(PATH, &[], usize::MAX, |session, rows| page(rows, &session.when, session.paint)).await?;
-        }
+        Action::List(args) => return args.again.show(&args.form, colour, async || list(args, colour).await).await,
         Action::Passwd(args) => passwd(args, colour).await?,
         Action::Role(args) => {
             let classes = (args.everywhere || !args.classes.is_empty()).then(|| args.classes.clone());
@@ -193,6 +193,12 @@ fn answered(session: &Session, raw: &[u8], verb: &str, colour: Colour) -> anyhow
 
 fn reach_of(row: &UserRow) -> String {
     if row.classes.is_empty() { "all classes".to_owned() } else { row.classes.join(", ") }
+}
+
+async fn list(args: &List, colour: Colour) -> anyhow::Result<u8> {
+    let session = Session::new(&args.reach, &args.form, colour)?;
+    session.list(PATH, &[], usize::MAX, |session, rows| page(rows, &session.when, session.paint)).await?;
+    Ok(0)
 }
 
 fn page(rows: &[UserRow], when: &When, paint: Paint) -> String {

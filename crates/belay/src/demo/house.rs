@@ -66,7 +66,7 @@ impl House {
             ..belay_server::Options::default()
         };
         let running = belay_server::start(options_of_server).await.map_err(not_started)?;
-        let what = format!("belay {} on http://{}, state in {}", env!("CARGO_PKG_VERSION"), running.address(), dir.path().display());
+        let what = format!("belay {} on http://{}, state in {}", env!("CARGO_PKG_VERSION"), running.address(), state.display());
         teller.tell(Tone::Good, "Serving", &what);
         let client = Client::new(Place::of_state(&state), None, None)?;
         let secret = |name: &str| running.first_secrets().iter().find(|first| first.name == name).map(|first| first.secret.clone());

@@ -57,6 +57,12 @@ impl Progress {
         }
     }
 
+    /// So much is done, of so much.
+    pub fn of(&mut self, done: u64, all: u64) {
+        self.all = Some(all);
+        self.at(done);
+    }
+
     /// Takes the bar away, so that a line can be printed.
     pub fn clear(&mut self) {
         if self.drawn.is_some() {

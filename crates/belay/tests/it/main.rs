@@ -1,5 +1,6 @@
 //! The real binary, from outside: as its users and their scripts meet it.
 
+mod backup;
 mod codes;
 mod config;
 mod demo;

@@ -151,10 +151,44 @@ fn completions_and_manual_pages_come_from_the_binary() {
     let page = std::fs::read_to_string(man.join("belay-wait.1")).unwrap();
     assert!(page.starts_with(".ie") && page.contains("still on trial"), "{page}");
     let script = ran(belay(&["completion", "bash"]).output().unwrap());
-    let checked = std::process::Command::new("bash").args(["-n", "-c", &script.out]).status();
+    let file = dir.path().join("belay.bash");
+    std::fs::write(&file, &script.out).unwrap();
+    let checked = std::process::Command::new("bash").arg("-n").arg(&file).status();
     assert!(script.code == 0 && checked.is_ok_and(|status| status.success()));
     assert_eq!(ran(belay(&["completion", "csh"]).output().unwrap()).code, 64);
     let painted = ran(belay(&["--color=always", "--help"]).output().unwrap()).out;
     let plain = ran(belay(&["--color=always", "--help", "--color=never"]).output().unwrap()).out;
     assert!(painted.contains('\u{1b}') && !plain.contains('\u{1b}'));
+}
+
+#[test]
+fn events_are_listed_and_followed_across_a_restart_without_a_gap() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let server = with_a_change(&state, &[]);
+    let listed = server.ask(&["events", "--since", "1 h ago", "--utc"]);
+    assert!(listed.code == 0 && listed.out.lines().any(|line| line.contains("Z  change-opened   ")), "{}{}", listed.out, listed.err);
+    assert_eq!(server.ask(&["events", "-n", "0"]).out, "");
+    let unknown = server.ask(&["events", "--since", "soon"]);
+    assert!(unknown.code == 64 && unknown.err.contains("1 h ago"), "{}", unknown.err);
+    let mut follows = belay(&["events", "-f", "-n", "0", "-o", "jsonl", "--state"])
+        .arg(&state)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follows.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut next = || serde_json::from_str::<serde_json::Value>(&lines.next().unwrap()).unwrap();
+    // It takes a moment until it listens; what it would miss until then it does not miss afterwards either.
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(server.ask(&["hold", "add", "web01", "--for", "1h", "--reason", "one", "--confirm", "1"]).code, 0);
+    let first = next();
+    assert!(first["kind"] == "hold-placed" && first["hold"] == "h-1", "{first}");
+    server.kill();
+    let server = Server::start(&state, &[]);
+    assert_eq!(server.ask(&["hold", "release", "h-1", "--reason", "two"]).code, 0);
+    let second = next();
+    assert!(second["kind"] == "hold-ended" && second["seq"].as_u64() > first["seq"].as_u64(), "{second}");
+    follows.kill().unwrap();
+    follows.wait().unwrap();
 }

@@ -2,6 +2,7 @@
 //! who may call it was checked before.
 
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod catch;
 pub(crate) mod changes;
 pub(crate) mod facade;

@@ -57,10 +57,11 @@ async fn line(client: &Client, file: &Path, reply: &Reply) -> anyhow::Result<Lin
             Ok(Line { run: Some(run), kind: Some(row.kind), host: Some(row.host), duplicate, ..Line::of(file) })
         }
         StatusCode::ACCEPTED => Ok(Line { text: Some("it is safe, and will be read later".to_owned()), ..Line::of(file) }),
-        StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => Err(refused(reply).into()),
-        StatusCode::SERVICE_UNAVAILABLE => {
-            Err(fault(refused(reply).to_string(), "`belay doctor` tells why; what was taken stays taken, and a file may be sent twice"))
-        }
-        _ => Ok(Line::refused(file, refused(reply).to_string())),
+        StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => Err(refused("/api/v1/runs", reply).into()),
+        StatusCode::SERVICE_UNAVAILABLE => Err(fault(
+            refused("/api/v1/runs", reply).to_string(),
+            "`belay doctor` tells why; what was taken stays taken, and a file may be sent twice",
+        )),
+        _ => Ok(Line::refused(file, refused("/api/v1/runs", reply).to_string())),
     }
 }
