@@ -97,7 +97,7 @@ pub enum Failed {
     /// The person may not come in; the text is for it.
     Refused(String),
     /// The provider could not be asked, or says what cannot be; the text is for the log.
-    Provider(String),
+    Issuer(String),
     /// Too many go on.
     TooMany,
 }
@@ -154,16 +154,16 @@ impl Issuer {
         let login = login.ok_or_else(|| Failed::Refused("this login took too long, or was ended before: begin anew".to_owned()))?;
         let client = self.client(now, false).await?;
         let http = |request: HttpRequest| call(self.http.clone(), request);
-        let exchange = client.exchange_code(AuthorizationCode::new(code.to_owned())).map_err(provider)?;
-        let answer = exchange.set_pkce_verifier(login.verifier).request_async(&http).await.map_err(provider)?;
-        let token = answer.id_token().ok_or_else(|| Failed::Provider("it sent no ID token".to_owned()))?;
+        let exchange = client.exchange_code(AuthorizationCode::new(code.to_owned())).map_err(unusable)?;
+        let answer = exchange.set_pkce_verifier(login.verifier).request_async(&http).await.map_err(unusable)?;
+        let token = answer.id_token().ok_or_else(|| Failed::Issuer("it sent no ID token".to_owned()))?;
         let at = chrono::DateTime::from_timestamp_millis(now.ms()).unwrap_or_default();
         let claims = match token.claims(&client.id_token_verifier().set_time_fn(move || at), &login.nonce) {
             Ok(claims) => claims.clone(),
             // It may have taken other keys meanwhile.
             Err(_) => {
                 let client = self.client(now, true).await?;
-                token.claims(&client.id_token_verifier().set_time_fn(move || at), &login.nonce).map_err(provider)?.clone()
+                token.claims(&client.id_token_verifier().set_time_fn(move || at), &login.nonce).map_err(unusable)?.clone()
             }
         };
         Ok((self.person(&claims)?, login.next))
@@ -176,8 +176,8 @@ impl Issuer {
             Some(metadata) => metadata,
             None => {
                 let http = |request: HttpRequest| call(self.http.clone(), request);
-                let issuer = IssuerUrl::new(self.config.issuer.clone()).map_err(provider)?;
-                let metadata = CoreProviderMetadata::discover_async(issuer, &http).await.map_err(provider)?;
+                let issuer = IssuerUrl::new(self.config.issuer.clone()).map_err(unusable)?;
+                let metadata = CoreProviderMetadata::discover_async(issuer, &http).await.map_err(unusable)?;
                 *known = Some((now, metadata.clone()));
                 metadata
             }
@@ -221,12 +221,12 @@ async fn call(http: Http, request: HttpRequest) -> Result<HttpResponse, NotSent>
 }
 
 /// What went wrong, with its causes.
-fn provider(error: impl std::error::Error) -> Failed {
+fn unusable(error: impl std::error::Error) -> Failed {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
         text.push_str(&format!(": {inner}"));
         cause = inner.source();
     }
-    Failed::Provider(text)
+    Failed::Issuer(text)
 }

@@ -16,7 +16,7 @@ use sha2::Digest;
 use super::world::{Answer, NOON, World};
 
 /// What the provider knows and does.
-struct Provider {
+struct Fake {
     key: KeyPair,
     /// What it signs with, where that is another key than the one it shows.
     signs: Option<KeyPair>,
@@ -26,7 +26,7 @@ struct Provider {
     challenge: String,
 }
 
-type Shared = Arc<(String, Mutex<Provider>)>;
+type Shared = Arc<(String, Mutex<Fake>)>;
 
 async fn discovery(State(shared): State<Shared>) -> Json<Value> {
     let url = &shared.0;
@@ -38,35 +38,35 @@ async fn discovery(State(shared): State<Shared>) -> Json<Value> {
 }
 
 async fn jwks(State(shared): State<Shared>) -> Json<Value> {
-    let provider = shared.1.lock().unwrap();
-    let x = BASE64.encode(provider.key.der_bytes());
+    let fake = shared.1.lock().unwrap();
+    let x = BASE64.encode(fake.key.der_bytes());
     Json(json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": "k1", "x": x}]}))
 }
 
 /// Only whoever knows the client's secret and began the login gets a token.
 async fn token(State(shared): State<Shared>, headers: HeaderMap, body: String) -> (axum::http::StatusCode, Json<Value>) {
     let refused = |why: &str| (axum::http::StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_grant", "error_description": why})));
-    let provider = shared.1.lock().unwrap();
+    let fake = shared.1.lock().unwrap();
     let field = |name: &str| body.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}=")).map(str::to_owned)).unwrap_or_default();
     let secret = format!("Basic {}", BASE64_STANDARD.encode("belay:the-secret"));
     if headers["authorization"] != secret.as_str() || field("code") != "code-1" || field("grant_type") != "authorization_code" {
         return refused("no such code");
     }
-    if BASE64.encode(sha2::Sha256::digest(field("code_verifier"))) != provider.challenge {
+    if BASE64.encode(sha2::Sha256::digest(field("code_verifier"))) != fake.challenge {
         return refused("another one began this");
     }
     let part = |value: &Value| BASE64.encode(value.to_string());
-    let signed = format!("{}.{}", part(&json!({"alg": "EdDSA", "kid": "k1"})), part(&provider.claims));
-    let signature = provider.signs.as_ref().unwrap_or(&provider.key).sign(signed.as_bytes()).unwrap();
+    let signed = format!("{}.{}", part(&json!({"alg": "EdDSA", "kid": "k1"})), part(&fake.claims));
+    let signature = fake.signs.as_ref().unwrap_or(&fake.key).sign(signed.as_bytes()).unwrap();
     let token = format!("{signed}.{}", BASE64.encode(signature));
     (axum::http::StatusCode::OK, Json(json!({"access_token": "a", "token_type": "Bearer", "id_token": token})))
 }
 
-async fn provider() -> Shared {
+async fn fake() -> Shared {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
-    let shared: Shared = Arc::new((url, Mutex::new(Provider { key, signs: None, claims: json!({}), challenge: String::new() })));
+    let shared: Shared = Arc::new((url, Mutex::new(Fake { key, signs: None, claims: json!({}), challenge: String::new() })));
     let router = Router::new().route("/.well-known/openid-configuration", get(discovery)).route("/jwks", get(jwks));
     let router = router.route("/token", post(token)).with_state(Arc::clone(&shared));
     let listener = axum_serve(listener, router);
@@ -123,9 +123,9 @@ async fn login(world: &World, shared: &Shared, alter: impl FnOnce(&mut Value, &m
     let mut back = vec![("state", part("state")), ("code", "code-1".to_owned()), ("cookie", cookie)];
     alter(&mut claims, &mut back);
     {
-        let mut provider = shared.1.lock().unwrap();
-        provider.claims = claims;
-        provider.challenge = part("code_challenge");
+        let mut fake = shared.1.lock().unwrap();
+        fake.claims = claims;
+        fake.challenge = part("code_challenge");
     }
     let said = |name: &str| back.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value.as_str());
     let path = format!("/login/issuer/back?state={}&code={}", said("state"), said("code"));
@@ -134,7 +134,7 @@ async fn login(world: &World, shared: &Shared, alter: impl FnOnce(&mut Value, &m
 
 #[tokio::test]
 async fn who_the_provider_knows_comes_in_with_the_most_that_a_group_may() {
-    let shared = provider().await;
+    let shared = fake().await;
     let world = world(&shared).await;
     let page = world.send("GET", "/login?next=%2Fa%3Fb%3D%22", "", &[], "").await;
     assert!(String::from_utf8_lossy(&page.body).contains("href=\"/login/issuer?next=/"), "{:?}", page.body);
@@ -153,7 +153,7 @@ async fn who_the_provider_knows_comes_in_with_the_most_that_a_group_may() {
 #[tokio::test]
 async fn what_the_provider_did_not_sign_for_this_login_lets_nobody_in() {
     type Alter = fn(&mut Value, &mut Vec<(&'static str, String)>);
-    let shared = provider().await;
+    let shared = fake().await;
     let world = world(&shared).await;
     let cases: [(&str, u16, Alter); 10] = [
         ("another's nonce", 502, |claims, _| claims["nonce"] = "other".into()),
@@ -193,12 +193,7 @@ async fn without_a_provider_and_with_one_that_is_away_the_rest_works() {
     assert!(!String::from_utf8_lossy(&world.send("GET", "/login", "", &[], "").await.body).contains("/login/issuer"));
     let away: Shared = Arc::new((
         "http://127.0.0.1:9".to_owned(),
-        Mutex::new(Provider {
-            key: KeyPair::generate_for(&PKCS_ED25519).unwrap(),
-            signs: None,
-            claims: json!({}),
-            challenge: String::new(),
-        }),
+        Mutex::new(Fake { key: KeyPair::generate_for(&PKCS_ED25519).unwrap(), signs: None, claims: json!({}), challenge: String::new() }),
     ));
     let world = self::world(&away).await;
     let answer = world.send("GET", "/login/issuer", "", &[], "").await;

@@ -66,7 +66,7 @@ fn refusal(failed: Failed) -> Refusal {
     match failed {
         Failed::Refused(text) => Refusal::forbidden(text),
         Failed::TooMany => Refusal::unavailable("too many people log in at once; try again", 30),
-        Failed::Provider(text) => {
+        Failed::Issuer(text) => {
             tracing::warn!(why = text, "a login through the identity provider came to nothing");
             let detail = "the identity provider could not be asked, or its answer cannot be used. Belay's log says why; a password or a credential still works";
             Refusal::new(StatusCode::BAD_GATEWAY, "issuer", detail)
