@@ -6,6 +6,7 @@ pub mod body;
 mod cookie;
 mod events;
 mod form;
+mod guard;
 pub(crate) mod handlers;
 pub(crate) mod html;
 mod issuer;
