@@ -166,6 +166,9 @@ pub enum StartError {
     /// The client was not set up.
     #[error(transparent)]
     Client(#[from] NotSent),
+    /// The identity provider cannot be used.
+    #[error("{0}")]
+    Issuer(String),
     /// No secret could be made.
     #[error(transparent)]
     Secret(#[from] secret::NoRandomness),

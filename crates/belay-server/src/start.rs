@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use belay_api::config::ServerConfig;
 use belay_core::decide::{Answer, Input};
 use belay_core::model::ids::Digest;
 use belay_core::model::policy::Pattern;
@@ -24,7 +25,7 @@ use crate::drive::{self, Drive, Fatal, Keep, housekeeping};
 use crate::http::body::Bodies;
 use crate::http::passwords::Passwords;
 use crate::http::serve::{Connections, Listener, serve};
-use crate::http::{self, App, RequestIds, Streams};
+use crate::http::{self, App, Issuer, RequestIds, Streams};
 use crate::ledger::{Ledger, Readers};
 use crate::net::Client;
 use crate::options::{Exposure, LISTEN, Options, STATE_DIR, StartError};
@@ -72,6 +73,7 @@ struct Opened {
 pub async fn start(options: Options) -> Result<Running, StartError> {
     let opened = open(&options).await?;
     let Opened { configuration, config, ledger, signals, client, network, address, unix, state_dir } = opened;
+    let issuer = issuer(&config.server, &client)?;
     let readers = Arc::new(Readers::new(ledger.path(), 4));
     let (drive, owner) = drive::start(ledger, Arc::clone(&options.clock), options.bounds.drive, Arc::clone(&options.fatal))?;
     let first = match prepare(&drive, config).await {
@@ -98,6 +100,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         polls: Default::default(),
         passwords: Passwords::new(bounds.passwords),
         logins: Default::default(),
+        issuer,
         streams: Streams::new(stopped.clone()),
         requests: RequestIds::new(started),
         state_dir,
@@ -134,6 +137,14 @@ async fn open(options: &Options) -> Result<Opened, StartError> {
     let unix = local(&state_dir)?;
     let configuration = Configuration::new(options.config.clone(), tls, (options.clock)());
     Ok(Opened { configuration, config, ledger, signals, client, network, address, unix, state_dir })
+}
+
+/// The identity provider, where one is configured. It is asked when somebody logs in: a provider that is away keeps no
+/// server from starting.
+fn issuer(config: &ServerConfig, client: &Client) -> Result<Option<Issuer>, StartError> {
+    let Some(oidc) = config.oidc.clone() else { return Ok(None) };
+    let public = config.public_url.as_deref().unwrap_or_default();
+    Issuer::new(oidc, public, client.clone()).map(Some).map_err(StartError::Issuer)
 }
 
 fn address(options: &Options, configured: Option<&str>, encrypted: bool) -> Result<SocketAddr, StartError> {

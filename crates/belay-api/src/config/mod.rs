@@ -10,6 +10,7 @@ mod draft;
 mod error;
 mod freeze;
 mod hours;
+mod issuer;
 mod server;
 mod signal;
 mod source;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use belay_core::model::hours::Zone;
 use belay_core::model::ids::HostId;
 use belay_core::model::policy::{Pattern, Policy};
+use belay_core::model::principal::Role;
 
 pub(crate) use words::span;
 
@@ -67,6 +69,50 @@ pub struct ServerConfig {
     pub client_crl: Option<String>,
     /// Hosts whose certificates speak for others too.
     pub relays: Vec<RelayConfig>,
+    /// The identity provider that people log in through.
+    pub oidc: Option<IssuerConfig>,
+}
+
+/// An identity provider (OpenID Connect).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerConfig {
+    /// Its address, as it calls itself.
+    pub issuer: String,
+    /// What Belay is called there.
+    pub client_id: String,
+    /// The file that holds the secret Belay has there.
+    pub client_secret_file: String,
+    /// The claim that says what groups a person is in.
+    pub role_claim: String,
+    /// The claim that says how a person is called.
+    pub name_claim: NameClaim,
+    /// What a person of each group may do; the most of them counts.
+    pub roles: BTreeMap<String, Role>,
+}
+
+/// By which claim a person is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameClaim {
+    /// The name at the provider.
+    PreferredUsername,
+    /// The address of mail, where the provider has verified it.
+    Email,
+    /// What never changes, and nobody can read.
+    Sub,
+}
+
+impl NameClaim {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::PreferredUsername, Self::Email, Self::Sub];
+
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::PreferredUsername => "preferred_username",
+            Self::Email => "email",
+            Self::Sub => "sub",
+        }
+    }
 }
 
 /// A configuration that was found valid.

@@ -7,7 +7,7 @@ use belay_core::model::ids::HostId;
 use super::class::pattern;
 use super::error::{At, ConfigError, Found};
 use super::table::Table;
-use super::{RELAYS_MAX, RelayConfig, ServerConfig};
+use super::{IssuerConfig, RELAYS_MAX, RelayConfig, ServerConfig, issuer};
 
 /// `[server]`, with places, as several files may give parts of it.
 #[derive(Debug, Default)]
@@ -19,6 +19,7 @@ pub(super) struct ServerDraft {
     client_ca: Option<Found<String>>,
     client_crl: Option<Found<String>>,
     relays: Vec<Found<RelayConfig>>,
+    oidc: Option<Found<IssuerConfig>>,
 }
 
 impl ServerDraft {
@@ -29,6 +30,7 @@ impl ServerDraft {
         let public_url = table.parsed("public_url", |text| url(text).map(|url| url.trim_end_matches('/').to_owned()));
         let (client_ca, client_crl) = (table.parsed("client_ca", filled), table.parsed("client_crl", filled));
         let relays = table.tables("relay");
+        let oidc = table.table("oidc", "[server.oidc]").map(issuer::read);
         let mut errors = table.finish();
         merge(&mut self.listen, listen, &mut errors);
         merge(&mut self.certificate, certificate, &mut errors);
@@ -36,6 +38,10 @@ impl ServerDraft {
         merge(&mut self.public_url, public_url, &mut errors);
         merge(&mut self.client_ca, client_ca, &mut errors);
         merge(&mut self.client_crl, client_crl, &mut errors);
+        if let Some((oidc, wrong)) = oidc {
+            merge(&mut self.oidc, oidc, &mut errors);
+            errors.extend(wrong);
+        }
         for table in relays {
             let (relay, wrong) = read_relay(table);
             self.relays.extend(relay);
@@ -49,7 +55,9 @@ impl ServerDraft {
     pub(super) fn mistakes(&self) -> Vec<ConfigError> {
         const CA: &str = "add client_ca, the file with the authorities that sign the hosts' certificates";
         let mut errors = Vec::new();
-        let at = |found: &Option<Found<String>>| found.as_ref().map(|found| found.at.clone());
+        fn at<T>(found: &Option<Found<T>>) -> Option<At> {
+            found.as_ref().map(|found| found.at.clone())
+        }
         if let (Some(ca), None) = (at(&self.client_ca), &self.certificate) {
             let text = "`server.client_ca` without `server.certificate`: hosts show their certificates only to a port that speaks TLS";
             errors.push(ca.mistake_with(text, "add certificate, the server's own, or leave out client_ca"));
@@ -59,6 +67,10 @@ impl ServerDraft {
         }
         if let (Some(relay), None) = (self.relays.first(), &self.client_ca) {
             errors.push(relay.at.mistake_with("`server.relay` without `server.client_ca`: no certificate would make it one", CA));
+        }
+        if let (Some(oidc), None) = (at(&self.oidc), &self.public_url) {
+            let text = "`server.oidc` without `server.public_url`: the provider has to send people back to an address";
+            errors.push(oidc.mistake_with(text, "add public_url, the address under which people reach Belay"));
         }
         let mut names: BTreeMap<&HostId, &At> = BTreeMap::new();
         for relay in &self.relays {
@@ -83,6 +95,7 @@ impl ServerDraft {
             client_ca: value(self.client_ca),
             client_crl: value(self.client_crl),
             relays: self.relays.into_iter().map(|relay| relay.value).collect(),
+            oidc: self.oidc.map(|found| found.value),
         }
     }
 }

@@ -314,3 +314,20 @@ fn certificates_of_hosts_are_read_and_what_would_count_for_nothing_is_a_mistake(
         assert!(said.contains(wanted) && (said.contains("help: ") || wanted.contains("201") || wanted.contains("a b")), "{said}");
     }
 }
+
+#[test]
+fn an_identity_provider_is_read_whole_or_said_what_it_lacks() {
+    const OIDC: &str = "issuer = \"https://login.example.com\"\nclient_id = \"belay\"\nclient_secret_file = \"/etc/s\"\n";
+    let whole = |rest: &str| format!("[server]\npublic_url = \"https://belay.example.com\"\n[server.oidc]\n{OIDC}{rest}");
+    let read = config::parse("belay.toml", &whole("roles = { ops = \"operator\" }\n")).unwrap().server.oidc.unwrap();
+    assert_eq!((read.role_claim.as_str(), read.name_claim.word(), read.roles["ops"].word()), ("groups", "preferred_username", "operator"));
+    for (text, why) in [
+        (whole(""), "this server.oidc has no `roles`"),
+        (whole("roles = { ops = \"god\" }\n"), "\"god\" is no role; there are viewer, operator, approver, admin"),
+        (whole("roles = { ops = \"viewer\" }\nname_claim = \"nick\"\n"), "nick"),
+        (whole("roles = { ops = \"viewer\" }\n").replace("https://login", "http://login"), "it has to begin with https://"),
+        (format!("[server.oidc]\n{OIDC}roles = {{ ops = \"viewer\" }}\n"), "`server.oidc` without `server.public_url`"),
+    ] {
+        assert!(said(&text).contains(why), "{}", said(&text));
+    }
+}

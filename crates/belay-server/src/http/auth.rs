@@ -10,7 +10,7 @@ use belay_core::model::user::SEEN_EVERY;
 use belay_core::state::State;
 
 use super::App;
-use super::cookie::{self, Travel};
+use super::cookie::{self, Travel, Which};
 use super::refusal::Refusal;
 use crate::tls::Certified;
 
@@ -213,7 +213,7 @@ pub fn asked(state: &State, shown: Shown<'_>, may: May, now: Timestamp) -> Asked
             return Asked { credential: Credential::Token(hash), ..known(Who::Known(token.principal.clone()), by) };
         }
     }
-    let sent = cookie::read(shown.headers, shown.travel).filter(|_| by == By::Connection);
+    let sent = cookie::read(shown.headers, shown.travel, Which::Session).filter(|_| by == By::Connection);
     if let Some(asked) = sent.and_then(|secret| by_session(state, secret, now)) {
         return asked;
     }

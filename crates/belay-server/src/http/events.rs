@@ -139,5 +139,5 @@ async fn read(app: &App, listening: &mut Listening) -> Option<Bytes> {
 
 /// JSON holds no line breaks, so one line of data is all of it.
 fn event(news: &NewsView) -> Option<String> {
-    Some(format!("id: {}\nevent: {}\ndata: {}\n\n", news.seq, news.kind, serde_json::to_string(news).ok()?))
+    Some(format!("id: {}\ndata: {}\n\n", news.seq, serde_json::to_string(news).ok()?))
 }

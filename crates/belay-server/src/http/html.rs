@@ -4,6 +4,7 @@ use askama::Template;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
+use super::form::escaped;
 use super::refusal::Refusal;
 
 /// What a page may do in a browser where it does not say so itself: nothing but send its forms back.
@@ -15,7 +16,17 @@ struct Login<'a> {
     title: &'static str,
     hash: &'static str,
     next: &'a str,
+    onward: String,
+    issuer: Option<&'a str>,
     wrong: Option<&'a str>,
+}
+
+/// What the login offers.
+pub struct Ask<'a> {
+    /// Where to go afterwards.
+    pub next: &'a str,
+    /// The identity provider, as people call it.
+    pub issuer: Option<&'a str>,
 }
 
 #[derive(Template)]
@@ -68,8 +79,8 @@ pub fn refused(refusal: &Refusal) -> Response<Body> {
 }
 
 /// The login: where to go afterwards, and what was wrong, where something was.
-pub fn login(status: StatusCode, next: &str, wrong: Option<&str>) -> Response<Body> {
-    bare(status, &Login { title: "Sign in", hash: hash(), next, wrong })
+pub fn login(status: StatusCode, ask: &Ask<'_>, wrong: Option<&str>) -> Response<Body> {
+    bare(status, &Login { title: "Sign in", hash: hash(), next: ask.next, onward: escaped(ask.next), issuer: ask.issuer, wrong })
 }
 
 fn hash() -> &'static str {

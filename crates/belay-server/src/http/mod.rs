@@ -6,8 +6,10 @@ pub mod body;
 mod cookie;
 mod events;
 mod form;
+mod guard;
 pub(crate) mod handlers;
 pub(crate) mod html;
+mod issuer;
 mod logins;
 mod once;
 mod openapi;
@@ -46,6 +48,7 @@ use refusal::Refusal;
 
 pub use auth::May;
 pub(crate) use events::Streams;
+pub(crate) use issuer::Issuer;
 pub use once::Once;
 pub use route::Kind;
 pub(crate) use unix::{FILE as SOCKET, listen as listen_local};
@@ -72,6 +75,8 @@ pub struct App {
     pub passwords: Passwords,
     /// Counts attempts to log in.
     pub logins: Logins,
+    /// The identity provider that people log in through.
+    pub issuer: Option<Issuer>,
     /// Those who listen to news.
     pub streams: Streams,
     /// Ids of requests.

@@ -1,11 +1,11 @@
 //! Routes as values: method, path, who may, schemas and handler, each said once. From the table
-//! come the router *and* the OpenAPI document, so neither can exist without the other; the check of
-//! who may is made here, before any handler, for every route.
+//! come the router *and* the OpenAPI document, so neither can exist without the other; every endpoint
+//! goes through the guard, before any handler.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -15,20 +15,18 @@ use axum::extract::{RawPathParams, State as Shared};
 use axum::http::{self, HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use belay_api::http::Page;
-use belay_core::decide::Input;
 use belay_core::model::ids::Digest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::auth::{self, Asked, By, Credential, May, Peer, SessionInfo, Shown, Who};
+use super::auth::{Credential, May, SessionInfo, Who};
 use super::body::Held;
+use super::guard::{Rules, guard};
 use super::once::{self, Once, Sent};
-use super::origin::{self, Origin};
 use super::refusal::Refusal;
 use super::{App, html};
-use crate::drive::Keep;
 use crate::ledger::Request;
 
 /// What forms are sent as.
@@ -37,8 +35,6 @@ const FORM: Media = Media::Bytes(&[FORM_TYPE]);
 const HTML: Media = Media::Bytes(&["text/html"]);
 /// The largest form.
 const FORM_MAX: usize = 64 << 10;
-/// What a script of a page sends along with whatever acts.
-const CSRF_HEADER: &str = "x-belay-csrf";
 
 /// A request that may go on.
 pub struct Call {
@@ -113,8 +109,8 @@ pub enum Kind {
     Form,
 }
 
-type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Refusal>> + Send>>;
-type Handler = Arc<dyn Fn(Call) -> Answering + Send + Sync>;
+pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Refusal>> + Send>>;
+pub(super) type Handler = Arc<dyn Fn(Call) -> Answering + Send + Sync>;
 
 /// A route.
 #[derive(Clone)]
@@ -339,7 +335,7 @@ impl Call {
     }
 
     /// Whoever acts by a cookie has to show that a page of the session made it.
-    fn check_csrf(&self, sent: Option<&str>, place: &str) -> Result<(), Refusal> {
+    pub(super) fn check_csrf(&self, sent: Option<&str>, place: &str) -> Result<(), Refusal> {
         let Some(session) = &self.session else { return Ok(()) };
         // Hashes are compared: how long it takes says nothing of what would have fitted.
         let fits = sent.is_some_and(|sent| Digest::of(sent.as_bytes()) == Digest::of(session.csrf.as_bytes()));
@@ -406,101 +402,6 @@ fn endpoint(route: &Route) -> MethodRouter<Arc<App>> {
         let handler = Arc::clone(&handler);
         async move { guard(app, rules, params, request, handler).await }
     })
-}
-
-/// What a route demands.
-#[derive(Clone, Copy)]
-struct Rules {
-    may: May,
-    kind: Kind,
-}
-
-/// The one place where it is checked who may.
-async fn guard(app: Arc<App>, rules: Rules, params: RawPathParams, request: http::Request<Body>, handler: Handler) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let (id, path) = (app.requests.next(), parts.uri.path().to_owned());
-    let peer = parts.extensions.get::<Peer>().cloned().unwrap_or(Peer::Network);
-    let from = parts.extensions.get::<SocketAddr>().map(SocketAddr::ip);
-    let (now, travel) = (app.drive.now(), app.travel(&parts.headers));
-    let shown = Shown { headers: &parts.headers, peer: &peer, travel };
-    let asked = app.drive.read(|state| auth::asked(state, shown, rules.may, now));
-    let from_page = app.drive.read(|state| origin::of(&parts.headers, state.policy.public_url.as_deref()));
-    let params = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let raw_query = parts.uri.query().unwrap_or_default().to_owned();
-    let query = super::form::pairs(&raw_query);
-    let Asked { who, by, session, credential } = asked;
-    let (method, headers) = (parts.method, parts.headers);
-    let (path_of, body) = (path.clone(), body.into());
-    let call =
-        Call { app: Arc::clone(&app), method, who, session, credential, from, path: path_of, params, query, raw_query, headers, body };
-    let answered = match rules.check(&call, by, from_page) {
-        Err(refusal) => {
-            let login = Some(login_instead(rules.kind, &call, &path)).filter(|_| refusal.status == StatusCode::UNAUTHORIZED);
-            Err((refusal, login.flatten()))
-        }
-        Ok(()) => {
-            notice(&call);
-            handler(call).await.map_err(|refusal| (refusal, None))
-        }
-    };
-    let mut response = answered.unwrap_or_else(|(refusal, login)| {
-        tracing::info!(request_id = id, %path, status = refusal.status.as_u16(), detail = refusal.detail, "refused");
-        refused(rules.kind, refusal, login.as_deref(), &path, &id)
-    });
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert("x-request-id", id);
-    }
-    response
-}
-
-impl Rules {
-    /// Whether a call may go on.
-    fn check(self, call: &Call, by: By, from_page: Origin) -> Result<(), Refusal> {
-        self.may.check(&call.who)?;
-        if matches!(call.method, Method::GET | Method::HEAD | Method::OPTIONS) || by == By::Bearer {
-            return Ok(());
-        }
-        let foreign = || Refusal::new(StatusCode::FORBIDDEN, "origin", "this was sent by a page of another site, and is not done");
-        match (from_page, by) {
-            (Origin::Foreign, _) => return Err(foreign()),
-            (Origin::Unsaid, By::Cookie) if self.may != May::Anyone => return Err(foreign()),
-            (Origin::Own | Origin::Unsaid, _) => {}
-        }
-        if self.kind != Kind::Api || self.may == May::Anyone {
-            return Ok(());
-        }
-        let sent = call.headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
-        call.check_csrf(sent, "the header x-belay-csrf")
-    }
-}
-
-/// Where whoever is not known has to go first.
-fn login_instead(kind: Kind, call: &Call, path: &str) -> Option<String> {
-    match kind {
-        Kind::Page => {
-            let query = if call.raw_query.is_empty() { String::new() } else { format!("?{}", call.raw_query) };
-            Some(format!("/login?next={}", super::form::escaped(&format!("{path}{query}"))))
-        }
-        Kind::Form => Some("/login".to_owned()),
-        Kind::Api => None,
-    }
-}
-
-/// Takes note now and then that a session is used; nobody waits for it, and it is tried again with the next request.
-fn notice(call: &Call) {
-    // A page that is left open listens on by itself: that is no use by a person.
-    let listens = call.headers.get(header::ACCEPT).is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
-    let Some(session) = call.session.as_ref().filter(|session| session.noticed && !listens) else { return };
-    let (drive, input) = (call.app.drive.clone(), Input::SessionSeen { id: session.id });
-    tokio::spawn(async move { drop(drive.decide(input, Keep::default()).await) });
-}
-
-fn refused(kind: Kind, refusal: Refusal, login: Option<&str>, path: &str, id: &str) -> Response<Body> {
-    match (kind, login) {
-        (_, Some(login)) => html::see_other(login),
-        (Kind::Api, None) => refusal.into_response(path, id),
-        (Kind::Page | Kind::Form, None) => html::framed(html::refused(&refusal)),
-    }
 }
 
 async fn no_such_path(Shared(app): Shared<Arc<App>>, request: http::Request<Body>) -> Response<Body> {

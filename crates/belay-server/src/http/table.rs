@@ -5,7 +5,7 @@ use belay_adapters::{sources, tools};
 
 use super::auth::May;
 use super::handlers::{
-    PAGED, audit, backup, catch, changes, facade, health, hosts, login, news, people, reports, run_health, runs, samples, users,
+    PAGED, audit, backup, catch, changes, facade, health, hosts, issuer, login, news, people, reports, run_health, runs, samples, users,
 };
 use super::route::{Entry, Media, Param, Route, at};
 
@@ -114,6 +114,12 @@ fn entering() -> Vec<Route> {
         ),
         at(Method::GET, "/login", "login_page", May::Anyone, "The page on which people log in.").query(&login::LOGIN).page(login::page),
         at(Method::POST, "/login", "login", May::Anyone, "Begins a session.").form(login::enter),
+        at(Method::GET, "/login/issuer", "login_issuer", May::Anyone, "Sends people to the identity provider.")
+            .query(&login::LOGIN)
+            .page(issuer::go),
+        at(Method::GET, "/login/issuer/back", "login_issuer_back", May::Anyone, "Takes people who come back from the identity provider.")
+            .query(&issuer::BACK)
+            .page(issuer::back),
         at(Method::POST, "/logout", "logout", May::Viewer, "Ends the session.").form(login::leave),
     ]
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::http::{Method, Request, StatusCode, Uri, header};
+use axum::http::{Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Legacy;
@@ -89,6 +89,21 @@ impl Client {
         let request = request(outgoing)?;
         let sent = tokio::time::timeout(self.limits.timeout, self.send(request)).await;
         sent.unwrap_or_else(|_| Err(later(format!("no answer within {} s", self.limits.timeout.as_secs_f32()))))
+    }
+
+    /// Sends any request and gives its answer, whatever its status; an answer that is too long is none.
+    ///
+    /// # Errors
+    /// [`NotSent`].
+    pub async fn ask(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, NotSent> {
+        let asked = async {
+            let answer = self.http.request(request.map(Full::from)).await.map_err(|error| later(chain(&error)))?;
+            let (parts, body) = answer.into_parts();
+            let bytes = Limited::new(body, self.limits.answer).collect().await.map_err(|error| later(chain(&*error)))?.to_bytes();
+            Ok(Response::from_parts(parts, bytes.to_vec()))
+        };
+        let answered = tokio::time::timeout(self.limits.timeout, asked).await;
+        answered.unwrap_or_else(|_| Err(later(format!("no answer within {} s", self.limits.timeout.as_secs_f32()))))
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<(), NotSent> {

@@ -12,9 +12,11 @@ use belay_core::model::user::{Proof, Session};
 
 use super::super::App;
 use super::super::auth::session_id;
+use super::super::cookie::{self, Which};
+use super::super::html;
+use super::super::issuer::Issuer;
 use super::super::refusal::Refusal;
 use super::super::route::{Call, Param};
-use super::super::{cookie, html};
 use crate::drive::Keep;
 use crate::secret;
 
@@ -30,7 +32,7 @@ const WRONG: &str = "The name or the password is wrong, or the account is disabl
 
 /// The page on which people log in.
 pub(crate) async fn page(call: Call) -> Result<Response<Body>, Refusal> {
-    Ok(html::login(StatusCode::OK, local(call.query("next")), None))
+    Ok(html::login(StatusCode::OK, &ask(&call.app, local(call.query("next"))), None))
 }
 
 /// Somebody logs in: with name and password, or with a credential that stands for a person.
@@ -44,7 +46,7 @@ pub(crate) async fn enter(call: Call, form: Vec<(String, String)>) -> Result<Res
     let shown = if token.is_empty() { name } else { "a credential" };
     let attempt = match app.logins.begin(if token.is_empty() { name } else { token }, app.drive.now()) {
         Ok(attempt) => attempt,
-        Err(wait) => return Ok(too_often(next, wait)),
+        Err(wait) => return Ok(too_often(&ask(&app, next), wait)),
     };
     let proved = if token.is_empty() { door.by_password(name, field("password")).await? } else { door.by_token(token) };
     let proved = match proved {
@@ -56,11 +58,11 @@ pub(crate) async fn enter(call: Call, form: Vec<(String, String)>) -> Result<Res
             let input = Input::LoginRefused { name: shown.to_owned(), from: door.from.clone() };
             app.drive.decide(input, Keep::default()).await?;
         }
-        return Ok(html::login(StatusCode::FORBIDDEN, next, Some(WRONG)));
+        return Ok(html::login(StatusCode::FORBIDDEN, &ask(&app, next), Some(WRONG)));
     };
     app.logins.succeeded(&attempt);
     let mut response = html::see_other(next);
-    let set = cookie::set(travel, &secret).ok_or_else(Refusal::internal)?;
+    let set = cookie::set(travel, Which::Session, &secret).ok_or_else(Refusal::internal)?;
     response.headers_mut().append(header::SET_COOKIE, set);
     Ok(response)
 }
@@ -70,21 +72,21 @@ pub(crate) async fn leave(call: Call, _: Vec<(String, String)>) -> Result<Respon
     let travel = call.app.travel(&call.headers);
     Door::of(&call).end_own().await?;
     let mut response = html::see_other("/login");
-    if let Some(clear) = cookie::clear(travel) {
+    if let Some(clear) = cookie::clear(travel, Which::Session) {
         response.headers_mut().append(header::SET_COOKIE, clear);
     }
     Ok(response)
 }
 
 /// Who proved to be the one, and by what.
-struct Proved {
-    person: Principal,
-    by: Proof,
-    hash: Option<String>,
+pub(super) struct Proved {
+    pub(super) person: Principal,
+    pub(super) by: Proof,
+    pub(super) hash: Option<String>,
 }
 
 /// What logging in and out needs of a call.
-struct Door {
+pub(super) struct Door {
     app: Arc<App>,
     /// From where somebody comes.
     from: Option<String>,
@@ -93,7 +95,7 @@ struct Door {
 }
 
 impl Door {
-    fn of(call: &Call) -> Self {
+    pub(super) fn of(call: &Call) -> Self {
         let own = call.principal().ok().zip(call.session.as_ref().map(|session| session.id));
         Self { app: Arc::clone(&call.app), from: call.from.map(|from| from.to_string()), own }
     }
@@ -115,7 +117,7 @@ impl Door {
 
     /// Begins a session, in place of the one that there was; what its cookie is to hold. None where the account was
     /// altered in the moment.
-    async fn begin(&self, proved: Proved) -> Result<Option<String>, Refusal> {
+    pub(super) async fn begin(&self, proved: Proved) -> Result<Option<String>, Refusal> {
         let secret = secret::fresh().map_err(|error| {
             tracing::error!(%error, "no secret could be made");
             Refusal::internal()
@@ -141,7 +143,12 @@ impl Door {
     }
 }
 
-fn too_often(next: &str, wait: Span) -> Response<Body> {
+/// What the page asks for.
+fn ask<'a>(app: &'a App, next: &'a str) -> html::Ask<'a> {
+    html::Ask { next, issuer: app.issuer.as_ref().map(Issuer::name) }
+}
+
+fn too_often(next: &html::Ask<'_>, wait: Span) -> Response<Body> {
     let seconds = u32::try_from(wait.ms().max(0) / 1000).unwrap_or(u32::MAX).saturating_add(1);
     let mut response =
         html::login(StatusCode::TOO_MANY_REQUESTS, next, Some(&format!("Too many attempts: try again in {seconds} seconds.")));

@@ -8,6 +8,7 @@ pub(crate) mod changes;
 pub(crate) mod facade;
 pub(crate) mod health;
 pub(crate) mod hosts;
+pub(crate) mod issuer;
 pub(crate) mod login;
 pub(crate) mod news;
 pub(crate) mod people;
