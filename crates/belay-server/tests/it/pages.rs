@@ -93,7 +93,7 @@ async fn a_page_is_for_those_who_may_and_an_act_for_those_who_may_act() {
     let world = lived().await;
     let viewer = world.token("eve", "role", "viewer").await;
     let nobody = world.send("GET", "/holds/h-1", "", &[], "").await;
-    assert_eq!((nobody.status, nobody.header("location")), (StatusCode::SEE_OTHER, "/login?next=%2Fholds%2Fh-1"));
+    assert_eq!((nobody.status, nobody.header("location")), (StatusCode::SEE_OTHER, "/login?next=/holds/h-1"));
     let seen = world.send("GET", "/holds/h-1", &viewer, &[], "").await;
     let text = String::from_utf8(seen.body.to_vec()).unwrap();
     assert!(seen.status == 200 && !text.contains("<form class=\"ask\""), "a viewer gets no form to act with");

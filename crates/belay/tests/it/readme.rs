@@ -77,6 +77,8 @@ fn arguments(command: &str) -> Vec<String> {
 fn every_command_in_readme_and_manual_is_understood() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(&dir.path().join("state"), &[]);
+    let password = dir.path().join("password");
+    std::fs::write(&password, "correct horse battery staple\n").unwrap();
     for file in manuals() {
         let text = std::fs::read_to_string(&file).unwrap();
         for command in commands(&text) {
@@ -87,6 +89,8 @@ fn every_command_in_readme_and_manual_is_understood() {
             // Placeholders of the manual, such as HOST or c-17, are answered with 1: there is no such thing.
             let mut run = belay(&[]);
             run.args(&arguments).env("BELAY_STATE", &server.state).env("XDG_CONFIG_HOME", dir.path()).current_dir(root());
+            // Where a password is asked for, it comes by a pipe, as the manual says.
+            run.stdin(std::fs::File::open(&password).unwrap());
             let ended = ran(run.output().unwrap());
             assert!((0..=4).contains(&ended.code), "{}: belay {command}: {} {}", file.display(), ended.code, ended.err);
         }
