@@ -187,6 +187,7 @@ fn line(fact: &Fact) -> Option<Line> {
         | Fact::StaleSet { .. }
         | Fact::ForeignSet { .. }
         | Fact::AilingSet { .. }
+        | Fact::PulledSet { .. }
         | Fact::FeedSet { .. }
         | Fact::AlertedRestored { .. }
         | Fact::ChangeOpened { .. }

@@ -49,6 +49,7 @@ kinds!(
     StaleSet,
     ForeignSet,
     AilingSet,
+    PulledSet,
     ClosedSet,
     SelfChecked,
     FeedSet,

@@ -7,6 +7,7 @@ mod connections;
 mod facade;
 mod identity;
 mod identity_files;
+mod inventory;
 mod ledger;
 mod night;
 mod papers;
