@@ -108,6 +108,7 @@ fn questions_are_escaped_and_go_on_where_the_page_before_ended() {
     let next = inventory.ask(&full.mark, 7);
     assert!(next.starts_with("/pdb/query/v4/reports?query=%5B%22%3E%3D%22%2C%22receive_time%22%2C%222026-11-29T"), "{next}");
     assert!(next.ends_with("&limit=7&offset=1"), "{next}");
+    assert!(next.contains("06%3A59%3A55.272Z"), "to the millisecond: {next}");
     assert!(next.bytes().all(|byte| byte.is_ascii_graphic()), "{next}");
     let past = inventory.ask(&mark(Turn::Past), 50);
     assert!(past.contains("latest_report%3F") && past.contains("node_state"), "{past}");

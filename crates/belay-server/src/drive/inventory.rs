@@ -29,6 +29,8 @@ const LIMITS: ClientLimits = ClientLimits { timeout: Duration::from_secs(60), an
 const AT_ONCE: usize = 8;
 /// Entries that are known again, because rounds overlap.
 const REMEMBERED: usize = 5_000;
+/// So many full answers in a row without anything new in them are no overlap: the answers do not go on.
+const NOTHING_NEW: u32 = 200;
 /// How long, and how often, something is tried that the drive has no room for.
 const WAIT: Duration = Duration::from_millis(500);
 const TRIES: u32 = 60;
@@ -148,7 +150,7 @@ impl Puller {
         // Made anew for each round: certificates are renewed under the same name.
         let client = self.client()?;
         let mut mark = self.begin()?;
-        let mut rows = ROWS;
+        let (mut rows, mut nothing_new) = (ROWS, 0);
         loop {
             self.shown.note(&self.config.name, |shown| shown.past = mark.past.map(|edge| edge.at));
             let url = format!("{}{}", self.config.url, self.inventory.ask(&mark, rows));
@@ -168,7 +170,11 @@ impl Puller {
             };
             let page = self.read(&mark, rows, answer).await?;
             let (turn, told) = (mark.turn, mark.past.is_some() && page.mark.past.is_none());
-            self.take(turn, page.messages, page.passed_over).await?;
+            let fresh = self.take(turn, page.messages, page.passed_over).await?;
+            nothing_new = if fresh { 0 } else { nothing_new + 1 };
+            if nothing_new > NOTHING_NEW {
+                return Err(format!("its answers do not go on: {NOTHING_NEW} of them in a row held nothing new"));
+            }
             mark = page.mark;
             self.keep(&mark, told).await?;
             if !page.more {
@@ -203,8 +209,8 @@ impl Puller {
             .map_err(|bad| bad.to_string())
     }
 
-    /// Takes what is new, hosts side by side, the entries of a host one after the other.
-    async fn take(&mut self, turn: Turn, messages: Vec<Pulled>, passed_over: u32) -> Result<(), String> {
+    /// Takes what is new, hosts side by side, the entries of a host one after the other. Answers whether anything was.
+    async fn take(&mut self, turn: Turn, messages: Vec<Pulled>, passed_over: u32) -> Result<bool, String> {
         let principal = Principal::Relay(self.config.hosts.clone());
         let all = messages.len();
         let mut of: BTreeMap<String, Vec<Pulled>> = BTreeMap::new();
@@ -241,7 +247,7 @@ impl Puller {
         if turn == Turn::News && !fresh.is_empty() {
             self.intake.heard(&principal, self.inventory.feed(), self.drive.now()).await.map_err(|error| error.to_string())?;
         }
-        Ok(())
+        Ok(!fresh.is_empty())
     }
 
     fn count(&self, turn: Turn, counted: &Counted) {

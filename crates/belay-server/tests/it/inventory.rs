@@ -99,8 +99,17 @@ impl Told {
             path if path.contains("latest_report") => &self.past,
             _ => &self.news,
         };
+        // As the real one does: from this time on, in its order.
+        let asked = path.split("%3E%3D%22%2C%22").nth(1).unwrap().split("%22%2C%22").nth(1).unwrap().split("%22").next().unwrap();
+        let from: jiff::Timestamp = asked.replace("%3A", ":").parse().unwrap();
+        let time = |entry: &Value| {
+            let text = entry.get("receive_time").or_else(|| entry.get("timestamp")).unwrap().as_str().unwrap().to_owned();
+            text.parse::<jiff::Timestamp>().unwrap()
+        };
+        let mut all: Vec<&Value> = all.iter().filter(|entry| time(entry) >= from).collect();
+        all.sort_by_key(|entry| time(entry));
         let number = |name: &str| path.split(name).nth(1).unwrap().split('&').next().unwrap().parse::<usize>().unwrap();
-        let page: Vec<&Value> = all.iter().skip(number("offset=")).take(number("limit=")).collect();
+        let page: Vec<&Value> = all.into_iter().skip(number("offset=")).take(number("limit=")).collect();
         json!(page).to_string()
     }
 }
@@ -268,4 +277,24 @@ async fn a_host_outside_of_its_pattern_is_left_out_and_a_file_that_is_missing_is
         })
         .await;
     until("doctor names the file", || async { check(&world).await["text"].as_str().unwrap().contains("key.pem cannot be used") }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_that_holds_more_than_an_answer_is_read_to_its_end() {
+    let site = Site::new().await;
+    {
+        let mut told = site.database.told.lock().unwrap();
+        let text = told.facts.remove(0).to_string();
+        let mut of = |nth: usize, time: String| {
+            let mut facts: Value = serde_json::from_str(&text.replace(HOST, &format!("web{nth:03}.example.com"))).unwrap();
+            facts["timestamp"] = time.into();
+            told.facts.push(facts);
+        };
+        (0..120).for_each(|nth| of(nth, format!("2026-11-29T06:59:54.{:03}Z", nth + 1)));
+        (120..240).for_each(|nth| of(nth, "2026-11-29T06:59:54.500Z".to_owned()));
+    }
+    let world = World::at(LATER, site.options()).await;
+    read_once(&world).await;
+    assert_eq!(world.running.state().hosts.len(), 241, "240 with facts, and the one that the reports are of");
+    assert!(site.database.asked("/inventory?") < 10, "{} questions", site.database.asked("/inventory?"));
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::PuppetDb;
 use super::command::{NAME, not_json};
-use super::time::instant;
+use super::time::{exact, instant};
 use crate::tools::inventory::{Edge, Inventory, Mark, Page, Pulled, Turn};
 
 /// The feed that its answers are turned into. It has no door: nobody can send them.
@@ -31,20 +31,16 @@ impl Inventory for PuppetDb {
 
     fn ask(&self, mark: &Mark, rows: u32) -> String {
         match mark.turn {
-            Turn::Facts => {
-                path("inventory", &json!([">=", "timestamp", mark.facts.at.to_string()]), "timestamp", "certname", mark.facts, rows)
-            }
+            Turn::Facts => path("inventory", &json!([">=", "timestamp", exact(mark.facts.at)]), "timestamp", "certname", mark.facts, rows),
             Turn::Past => {
                 let edge = mark.past.unwrap_or(Edge::of(mark.since));
                 // Reports of hosts that are gone make no hosts.
                 let lives = json!(["in", "certname", ["extract", "certname", ["select_nodes", ["=", "node_state", "active"]]]]);
                 let tells = json!(["or", ["=", "latest_report?", true], ["not", ["=", "status", "unchanged"]]]);
-                let within = [json!([">=", "receive_time", edge.at.to_string()]), json!(["<", "receive_time", mark.since.to_string()])];
+                let within = [json!([">=", "receive_time", exact(edge.at)]), json!(["<", "receive_time", exact(mark.since)])];
                 path("reports", &json!(["and", within[0], within[1], tells, lives]), "receive_time", "hash", edge, rows)
             }
-            Turn::News => {
-                path("reports", &json!([">=", "receive_time", mark.news.at.to_string()]), "receive_time", "hash", mark.news, rows)
-            }
+            Turn::News => path("reports", &json!([">=", "receive_time", exact(mark.news.at)]), "receive_time", "hash", mark.news, rows),
         }
     }
 
