@@ -76,7 +76,7 @@ fn ingest(writer: &mut Writer, file: &OfflineFile, principal: &Principal, clock:
     };
     let (result, digest, raw) = intake::read_alone(tool, &body);
     let input = match result {
-        Ok(decoded) => Input::Report { principal: principal.clone(), decoded, received, inbox, earlier: None, before: None },
+        Ok(decoded) => Input::Report { principal: principal.clone(), decoded, received, inbox, earlier: None, before: None, past: false },
         Err(bad) => Input::Unreadable { principal: principal.clone(), inbox, host: bad.host.clone(), digest, reason: bad.to_string() },
     };
     let (reply, mut answer) = oneshot::channel();

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use belay_api::config::ServerConfig;
+use belay_adapters::tools::inventory_by_name;
+use belay_api::config::{InventoryConfig, ServerConfig};
 use belay_core::decide::{Answer, Input};
 use belay_core::model::ids::Digest;
 use belay_core::model::policy::Pattern;
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{self, Configuration, LoadError};
 use crate::drive::intake::Intake;
+use crate::drive::inventory::Puller;
 use crate::drive::observe::Observer;
 use crate::drive::outbox::Outbox;
 use crate::drive::selfcheck::SelfChecker;
@@ -76,6 +78,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let issuer = issuer(&config.server, &client)?;
     let readers = Arc::new(Readers::new(ledger.path(), 4));
     let (drive, owner) = drive::start(ledger, Arc::clone(&options.clock), options.bounds.drive, Arc::clone(&options.fatal))?;
+    let declared = config.inventories.clone();
     let first = match prepare(&drive, config).await {
         Ok(first) => first,
         Err(error) => {
@@ -95,6 +98,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         readers,
         signals,
         selfcheck,
+        inventories: Arc::default(),
         configuration: Arc::new(configuration),
         bodies: Bodies::new(bounds.bodies),
         polls: Default::default(),
@@ -109,6 +113,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     });
     let mut tasks = JoinSet::new();
     begin(&mut tasks, &app, client, &options, &stopped);
+    read_inventories(&mut tasks, &app, declared, &options.fatal, &stopped);
     let router = http::router(&app);
     tasks.spawn(serve(network, router.clone(), bounds.connections, stopped.clone()));
     let (unix, socket, own) = unix;
@@ -216,6 +221,16 @@ fn begin(tasks: &mut JoinSet<()>, app: &Arc<App>, client: Client, options: &Opti
             tasks.spawn(watched("reloading", fatal, reload_on_hangup(hangup, Arc::clone(app), stop.clone())));
         }
         Err(error) => tracing::warn!(%error, "hangups cannot be heard: restart the server to load another configuration"),
+    }
+}
+
+/// Begins to read what knows the fleet already. What was declared when the server started is read; another one takes a restart.
+fn read_inventories(tasks: &mut JoinSet<()>, app: &Arc<App>, declared: Vec<InventoryConfig>, fatal: &Fatal, stop: &watch::Receiver<bool>) {
+    for config in declared {
+        // What is not known was refused when the configuration was read.
+        let Some(inventory) = inventory_by_name(&config.kind) else { continue };
+        let puller = Puller::new(app.drive.clone(), Arc::clone(&app.intake), Arc::clone(&app.inventories), inventory, config);
+        tasks.spawn(watched("reading an inventory", fatal, puller.run(stop.clone())));
     }
 }
 

@@ -1,9 +1,11 @@
 //! `cargo xtask bench reports [REPORTS]`: the same `store_report` commands, made of two recorded ones, to Belay and to a real PuppetDB with
 //! its PostgreSQL, one after the other, over as many connections. Counted is what can be read again, not what was acknowledged.
+//! Then another Belay, on whose hosts nothing is installed and to which nobody sends, learns the fleet from that PuppetDB.
 
 mod fleet;
 mod meter;
 mod ours;
+mod pull;
 mod puppetdb;
 mod send;
 
@@ -67,7 +69,7 @@ pub fn run(root: &Path, words: &[&str]) -> anyhow::Result<ExitCode> {
         take("belay", &belay, &fleet)?
     };
     println!("{}", line("belay", &ours, &fleet));
-    let (peer, missed) = match puppetdb::missing()? {
+    let (peer, beside) = match puppetdb::missing()? {
         Some(why) => {
             println!("puppetdb absent: {why}");
             (json!({ "absent": why }), json!(null))
@@ -77,14 +79,13 @@ pub fn run(root: &Path, words: &[&str]) -> anyhow::Result<ExitCode> {
             let puppetdb = puppetdb::PuppetDb::start(folder.path())?;
             let theirs = take("puppetdb", &puppetdb, &fleet).inspect_err(|_| println!("{}", puppetdb.said(40)))?;
             println!("{}", line("puppetdb", &theirs, &fleet));
-            (
-                told(&theirs, &fleet),
-                json!({ "rate_times": round(theirs.stored.as_secs_f64() / ours.stored.as_secs_f64()),
-                "memory_part": round(ours.memory_mb() / theirs.memory_mb()) }),
-            )
+            let pulled = pull::all(&program, &puppetdb, &fleet).inspect_err(|_| println!("{}", puppetdb.said(40)))?;
+            let rate_times = round(theirs.stored.as_secs_f64() / ours.stored.as_secs_f64());
+            let memory_part = round(ours.memory_mb() / theirs.memory_mb());
+            (told(&theirs, &fleet), json!({ "rate_times": rate_times, "memory_part": memory_part, "pulled": pulled }))
         }
     };
-    println!("{}", json!({ "bench": "reports", "ours": told(&ours, &fleet), "peers": { "puppetdb": peer }, "beside": missed }));
+    println!("{}", json!({ "bench": "reports", "ours": told(&ours, &fleet), "peers": { "puppetdb": peer }, "beside": beside }));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -56,13 +56,18 @@ pub fn send(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], 
         }
         head.push_str("\r\n");
         stream.write_all(&[head.as_bytes(), body].concat())?;
-        let (first, headers, body) = read(&mut BufReader::new(stream), true)?;
-        let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value.eq_ignore_ascii_case("chunked"));
-        let body = if chunked { joined(&body)? } else { body };
-        let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
-        Ok(Reply { status: status.with_context(|| format!("no status in `{first}`"))?, body })
+        answer(&mut BufReader::new(stream))
     };
     ask().with_context(|| format!("{method} http://{to}{path}"))
+}
+
+/// Reads an answer to its end.
+pub fn answer(from: &mut impl BufRead) -> anyhow::Result<Reply> {
+    let (first, headers, body) = read(from, true)?;
+    let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value.eq_ignore_ascii_case("chunked"));
+    let body = if chunked { joined(&body)? } else { body };
+    let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
+    Ok(Reply { status: status.with_context(|| format!("no status in `{first}`"))?, body })
 }
 
 fn patient(stream: &TcpStream) -> anyhow::Result<()> {

@@ -8,6 +8,7 @@ mod enforced;
 mod held;
 mod hosts;
 mod jvm;
+mod terminus;
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use serde_json::{Map, Value, json};
 
 use self::hosts::Hosts;
 use self::jvm::Puppetserver;
+use self::terminus::Witness;
 use super::belay::Belay;
 use super::catch::Programs;
 use super::install;
@@ -46,6 +48,7 @@ const VARIANTS: &[Variant] = &[
     Variant { name: "observing", hosts: &[&OBSERVED], play: |stage| enforced::observing(stage) },
     Variant { name: "hook", hosts: &[&HOOKED], play: |stage| enforced::hook(stage) },
     Variant { name: "classifier", hosts: &[&CLASSIFIED], play: |stage| enforced::classifier(stage) },
+    Variant { name: "terminus", hosts: &[&CLASSIFIED], play: |stage| terminus::play(stage) },
     Variant { name: "hold", hosts: &[&HOOKED], play: |stage| held::play(stage) },
     Variant { name: "belay-away", hosts: &[&HOOKED, &CLASSIFIED], play: away::belay },
     Variant { name: "puppetserver-away", hosts: &[&HOOKED, &OBSERVED], play: away::puppetserver },
@@ -57,6 +60,8 @@ struct Stage<'t> {
     hosts: Hosts,
     puppetserver: Puppetserver,
     belay: Belay,
+    /// None where there is no terminus.
+    witness: Option<Witness>,
 }
 
 /// Why there is no puppetserver here, if there is none and it cannot be installed.
@@ -64,10 +69,10 @@ pub fn missing() -> anyhow::Result<Option<String>> {
     if !install::is_root()? {
         return Ok(Some("a puppetserver and the module's files are root's: run it as root".to_owned()));
     }
-    if jvm::found() {
+    if jvm::found() && terminus::found() {
         return Ok(None);
     }
-    let installed = install::packages(&["puppetserver", "puppet-agent", "facter"])?;
+    let installed = install::packages(&["puppetserver", "puppet-agent", "facter", terminus::PACKAGE])?;
     Ok(match installed {
         _ if jvm::found() => None,
         Ok(()) => Some(format!("the package puppetserver brought no {}", jvm::JAR)),
@@ -77,7 +82,11 @@ pub fn missing() -> anyhow::Result<Option<String>> {
 
 /// Plays the variants that are named, or all. The answer is the last line, that of all of them.
 pub fn play(tale: &Tale, programs: &Programs, folder: &Path, module: &Path, only: &[String]) -> anyhow::Result<Value> {
-    let variants = chosen(only)?;
+    let mut variants = chosen(only)?;
+    if !terminus::found() {
+        println!("there is no {} here: the puppetserver has no terminus, and that variant is left out", terminus::PACKAGE);
+        variants.retain(|variant| variant.name != "terminus");
+    }
     let names: Vec<&str> = variants.iter().flat_map(|variant| variant.hosts.iter().copied().flatten().copied()).collect();
     let mut stage = Stage::set(tale, programs, folder, module, &names)?;
     let mut told = Vec::new();
@@ -127,13 +136,18 @@ impl<'t> Stage<'t> {
         names.dedup();
         let receiver = Receiver::start()?;
         let belay = Belay::start(&programs.belay, &folder.join("belay"), include_str!("files/server/belay.toml"), receiver.address())?;
-        let mut puppetserver = Puppetserver::build(&folder.join("server"), programs, module, &belay)?;
+        let mut witness = if terminus::found() { Some(Witness::at(&folder.join("witness"))?) } else { None };
+        let mut puppetserver = Puppetserver::build(&folder.join("server"), programs, module, &belay, witness.as_ref())?;
         puppetserver.start()?;
         tale.say("the module has set up the puppetserver, and it starts");
         let hosts = Hosts::build(folder, programs, module, &belay, puppetserver.port, &names);
         puppetserver.ready()?;
         tale.say(&format!("puppetserver is ready after {} s, with {} MB", puppetserver.start_s, puppetserver.rss_mb));
-        let stage = Self { tale, hosts: hosts?, puppetserver, belay };
+        if let Some(witness) = &mut witness {
+            witness.start(&programs.belay, &folder.join("server"))?;
+            tale.say("a second belay has a certificate of the puppetserver's authority, and listens for its terminus");
+        }
+        let stage = Self { tale, hosts: hosts?, puppetserver, belay, witness };
         stage.enrol(&names).inspect_err(|_| stage.said())?;
         Ok(stage)
     }
@@ -182,6 +196,9 @@ impl<'t> Stage<'t> {
 
     fn said(&self) {
         println!("-- the last that belay said\n{}", self.belay.said(40));
+        if let Some(witness) = &self.witness {
+            println!("-- the last that the second belay said\n{}", witness.said(25));
+        }
         println!("-- the last that puppetserver said\n{}", self.puppetserver.said(25));
         self.hosts.said(12).iter().for_each(|(host, said)| println!("-- the last that was said on {host}\n{said}"));
     }

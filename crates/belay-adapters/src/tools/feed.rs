@@ -46,6 +46,8 @@ pub struct Told {
     pub message: Message,
     /// What was odd.
     pub complaints: Vec<Complaint>,
+    /// It tells of what was before Belay was there: history, of which nothing is to follow.
+    pub past: bool,
 }
 
 /// What a message says.
@@ -103,7 +105,7 @@ pub const TEXTS_BYTES: usize = 8 << 20;
 
 /// All feeds.
 pub fn all_feeds() -> &'static [&'static dyn Feed] {
-    &[&super::puppet::PuppetDb]
+    &[&super::puppet::PuppetDb, &super::puppet::PuppetDbPulled]
 }
 
 /// The feed of this name, exactly as [`Feed::name`] says it.

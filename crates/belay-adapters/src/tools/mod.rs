@@ -8,12 +8,14 @@ pub mod bytes;
 pub mod conformance;
 pub mod feed;
 pub mod host;
+pub mod inventory;
 pub mod mask;
 pub mod puppet;
 pub mod redact;
 
 pub use feed::{Feed, all_feeds, feed_by_name};
 pub use host::{HostTool, all_host_tools, host_tool_by_name};
+pub use inventory::{Inventory, all_inventories, inventory_by_name};
 
 use belay_core::model::report::{Decoded, Unreadable};
 

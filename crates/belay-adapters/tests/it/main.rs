@@ -9,6 +9,7 @@ mod puppet_enc;
 mod puppet_fixtures;
 mod puppet_host;
 mod puppet_hostile;
+mod puppet_inventory;
 mod puppet_json;
 mod puppet_kinds;
 mod puppet_news;

@@ -25,6 +25,7 @@ pub(super) fn mistakes(draft: &Draft) -> Vec<ConfigError> {
     classes(&draft.freezes, &known, &mut errors);
     freezes(draft, &mut errors);
     errors.extend(draft.server.mistakes());
+    errors.extend(super::inventory::mistakes(&draft.inventories));
     errors
 }
 

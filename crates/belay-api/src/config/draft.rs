@@ -12,7 +12,7 @@ use super::source::Source;
 use super::table::Table;
 use super::words::budget;
 use super::zone::Zones;
-use super::{Config, alert, class, freeze, signal};
+use super::{Config, InventoryConfig, alert, class, freeze, inventory, signal};
 
 /// Something declared, with what the checks of the whole need.
 #[derive(Clone, Debug)]
@@ -32,6 +32,7 @@ pub(super) struct Draft {
     pub signals: Vec<Declared<Signal>>,
     pub alerts: Vec<Declared<Receiver>>,
     pub freezes: Vec<Declared<Freeze>>,
+    pub inventories: Vec<Found<InventoryConfig>>,
     pub false_rejections: Option<Found<Budget>>,
     pub zones: Zones,
     pub errors: Vec<ConfigError>,
@@ -62,6 +63,11 @@ impl Draft {
         each(top.tables("signal"), signal::read, &mut self.signals, &mut self.errors);
         each(top.tables("alert"), alert::read, &mut self.alerts, &mut self.errors);
         each(top.tables("freeze"), |table| freeze::read(table, zones), &mut self.freezes, &mut self.errors);
+        for table in top.tables("inventory") {
+            let (declared, wrong) = inventory::read(table);
+            self.inventories.extend(declared);
+            self.errors.extend(wrong);
+        }
         let budget = top.parsed("false_rejections", budget);
         merge(&mut self.false_rejections, budget, &mut self.errors);
         top.not_built(&["site"]);
@@ -81,7 +87,8 @@ impl Draft {
             false_rejections: self.false_rejections.map(|found| found.value).unwrap_or_default(),
             public_url: server.public_url.clone(),
         };
-        Config { server, policy }
+        let inventories = self.inventories.into_iter().map(|inventory| inventory.value).collect();
+        Config { server, inventories, policy }
     }
 }
 

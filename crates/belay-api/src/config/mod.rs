@@ -10,6 +10,7 @@ mod draft;
 mod error;
 mod freeze;
 mod hours;
+mod inventory;
 mod issuer;
 mod server;
 mod signal;
@@ -26,6 +27,7 @@ use belay_core::model::hours::Zone;
 use belay_core::model::ids::HostId;
 use belay_core::model::policy::{Pattern, Policy};
 use belay_core::model::principal::Role;
+use belay_core::model::time::Span;
 
 pub(crate) use words::span;
 
@@ -50,6 +52,36 @@ pub struct RelayConfig {
     pub name: HostId,
     /// The hosts it speaks for.
     pub hosts: Pattern,
+}
+
+/// A program that knows the fleet already, and is only read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InventoryConfig {
+    /// What it is called: by this it is known how far it was read.
+    pub name: String,
+    /// The name of the adapter that knows how to read it.
+    pub kind: String,
+    /// Where it is asked, without a slash at the end.
+    pub url: String,
+    /// The files it takes to be let in.
+    pub files: InventoryFiles,
+    /// The hosts it is believed about.
+    pub hosts: Pattern,
+    /// How often it is asked.
+    pub every: Span,
+    /// How much of its past is read.
+    pub past: Span,
+}
+
+/// Files by which an inventory and who asks it know one another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InventoryFiles {
+    /// The PEM file with the authorities that sign its certificate; those of the web where there is none.
+    pub ca: Option<String>,
+    /// The PEM file with the certificate to show.
+    pub certificate: Option<String>,
+    /// The PEM file with its key.
+    pub key: Option<String>,
 }
 
 /// What the server itself needs to know before it can start.
@@ -120,6 +152,8 @@ impl NameClaim {
 pub struct Config {
     /// What the server itself needs.
     pub server: ServerConfig,
+    /// Programs that know the fleet already.
+    pub inventories: Vec<InventoryConfig>,
     /// What decisions depend on.
     pub policy: Policy,
 }

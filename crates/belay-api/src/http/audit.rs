@@ -192,6 +192,7 @@ fn line(fact: &Fact) -> Option<Line> {
         | Fact::StaleSet { .. }
         | Fact::ForeignSet { .. }
         | Fact::AilingSet { .. }
+        | Fact::PulledSet { .. }
         | Fact::FeedSet { .. }
         | Fact::AlertedRestored { .. }
         | Fact::ChangeOpened { .. }

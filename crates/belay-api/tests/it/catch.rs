@@ -174,6 +174,7 @@ pub fn of_the_catch() -> Vec<Fact> {
             ended: BTreeSet::new(),
             told: 1,
         },
+        Fact::PulledSet { inventory: "main".into(), mark: "{}".into() },
         Fact::StaleSet { class: class(), hosts: BTreeSet::from([host("web01")]) },
         Fact::StaleSet { class: class(), hosts: BTreeSet::new() },
         Fact::LineTold { change: ChangeId(17), host: host("web01"), treated: true, line: line() },

@@ -268,6 +268,32 @@ fn mistakes_in_a_signal_or_an_alert_are_named() {
 }
 
 #[test]
+fn an_inventory_has_its_defaults_and_mistakes_in_it_are_named() {
+    const MAIN: &str = "[[inventory]]\nname = \"main\"\nkind = \"db\"\nurl = \"https://db.example.com:8081/\"\n";
+    let read = config::parse("x", MAIN).unwrap().inventories.remove(0);
+    assert_eq!((read.url.as_str(), read.hosts.as_str(), read.kind.as_str()), ("https://db.example.com:8081", "*", "db"));
+    assert_eq!((read.every, read.past), (Span::from_min(5), Span::from_min(14 * 24 * 60)));
+    let with = |line: &str| said(&format!("{MAIN}{line}\n"));
+    for (line, why) in [
+        ("every = \"1s\"", "`inventory.every` is shorter than 10 s"),
+        ("past = \"500d\"", "it is longer than 366 days"),
+        ("certificate = \"/c.pem\"", "`inventory.certificate` without the other"),
+        ("certificate = \"/c.pem\"\nkey = \"/k.pem\"", "`inventory.certificate` without `inventory.ca`"),
+        ("hosts = \"\"", "the pattern is empty"),
+        ("token = \"x\"", "unknown key `token` in inventory"),
+    ] {
+        let said = with(line);
+        assert!(said.contains(why), "{line}: {said}");
+    }
+    assert!(said("[[inventory]]\nkind = \"db\"\nurl = \"https://x\"\n").contains("this inventory has no `name`"));
+    assert!(said(&MAIN.replace("main", "ma in")).contains("letters, digits"));
+    let twice = said(&format!("{MAIN}{MAIN}"));
+    assert!(twice.contains("inventory `main` is declared twice: here and at belay.toml:2:8"), "{twice}");
+    let many: String = (0..21).map(|n| MAIN.replace("main", &format!("i{n}"))).collect();
+    assert!(said(&many).contains("21 inventories are declared; at most 20 can be"));
+}
+
+#[test]
 fn more_than_a_server_can_bear_is_refused() {
     let many = |count: usize, one: fn(usize) -> String| said(&(0..count).map(one).collect::<String>());
     let class = many(201, |n| format!("[[class]]\nname = \"c{n}\"\nhosts = \"h{n}-*\"\n"));

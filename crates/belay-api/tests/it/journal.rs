@@ -54,6 +54,7 @@ kinds!(
     StaleSet,
     ForeignSet,
     AilingSet,
+    PulledSet,
     ClosedSet,
     SelfChecked,
     FeedSet,

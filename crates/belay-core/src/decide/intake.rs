@@ -33,6 +33,8 @@ pub(super) struct Arrival<'a> {
     pub(super) inbox: Option<InboxId>,
     pub(super) earlier: Option<(RunId, Digest)>,
     pub(super) before: Option<&'a Run>,
+    /// It tells of what was before Belay was there.
+    pub(super) past: bool,
 }
 
 /// When a run was, in server time.
@@ -140,6 +142,13 @@ fn record(draft: &mut Draft<'_>, arrival: &Arrival<'_>, id: &HostId, placed: &Pl
     let delta = delta::of(&place, report);
     let mut run = run_of(draft.next_run(), report, arrival.received, placed, host, &delta);
     run.first = first;
+    if arrival.past {
+        // The release of then is not known: nothing is adopted by it, nothing is on trial, and nothing is told.
+        run.first = false;
+        let number = run.id;
+        draft.push(Fact::RunRecorded { run: Box::new(run), inbox: arrival.inbox, actor: arrival.principal.actor() });
+        return number;
+    }
     let change = if first || release_unknown(draft.state, host) { None } else { weigh(draft, host, &scope, &run, &delta) };
     if first && is_what_the_class_runs(draft.state, &scope, &report.version) {
         adopt(draft, &scope, &delta.items);
@@ -173,7 +182,7 @@ fn is_what_the_class_runs(state: &State, scope: &Scope, version: &Version) -> bo
 
 /// What was there at first contact is adopted, unless the class already knows the item: then a
 /// newcomer cannot bring content past the trial.
-fn adopt(draft: &mut Draft<'_>, scope: &Scope, items: &Items) {
+pub(super) fn adopt(draft: &mut Draft<'_>, scope: &Scope, items: &Items) {
     let unknown: Items =
         items.iter().filter(|(key, _)| !draft.state.acceptance.knows(scope, key)).map(|(key, content)| (key.clone(), *content)).collect();
     if !unknown.is_empty() {

@@ -25,6 +25,7 @@ mod people;
 mod pins;
 pub mod plan;
 mod polled;
+mod pulled;
 pub mod reverts;
 pub mod selfcheck;
 mod sessions;
@@ -82,6 +83,8 @@ pub enum Input {
         /// That run in full, where it came of other bytes: by another road, the same run is told of in
         /// other words.
         before: Option<Box<Run>>,
+        /// It tells of what was before Belay was there: history, of which nothing follows.
+        past: bool,
     },
     /// A message of a feed that is no report was read.
     Fed {
@@ -93,6 +96,15 @@ pub enum Input {
         digest: Digest,
         /// What it says.
         message: Fed,
+    },
+    /// An inventory was read up to here, and what it told was taken.
+    Pulled {
+        /// What it is called.
+        inventory: String,
+        /// How far it was read, in words of its own.
+        mark: String,
+        /// Whether all of its past is told with this: what hosts carry now is what was there at first contact.
+        told: bool,
     },
     /// Something came by a feed.
     Heard {
@@ -391,11 +403,12 @@ pub fn decide(state: &State, now: Timestamp, input: &Input) -> (Vec<Fact>, Answe
     }
     let answer = match input {
         Input::Policy { policy, actor } => facts::policy(&mut draft, policy, actor),
-        Input::Report { principal, decoded, received, inbox, earlier, before } => {
-            let (received, inbox, earlier) = (*received, *inbox, *earlier);
-            intake::report(&mut draft, &intake::Arrival { principal, decoded, received, inbox, earlier, before: before.as_deref() })
+        Input::Report { principal, decoded, received, inbox, earlier, before, past } => {
+            let (received, inbox, earlier, before, past) = (*received, *inbox, *earlier, before.as_deref(), *past);
+            intake::report(&mut draft, &intake::Arrival { principal, decoded, received, inbox, earlier, before, past })
         }
         Input::Fed { principal, inbox, digest, message } => fed::fed(&mut draft, principal, *inbox, *digest, message),
+        Input::Pulled { inventory, mark, told } => pulled::pulled(&mut draft, inventory, mark, *told),
         Input::Heard { principal, door, at } => feeds::heard(&mut draft, principal, door, *at),
         Input::Unreadable { principal, inbox, host, digest, reason } => {
             intake::unreadable(&mut draft, principal, *inbox, host.as_deref(), *digest, reason)

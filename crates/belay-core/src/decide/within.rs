@@ -99,6 +99,7 @@ fn concerns<'a>(state: &State, input: &'a Input) -> (Option<&'a Principal>, Conc
         | Input::SelfChecked { .. }
         | Input::Restored { .. }
         | Input::Wake
+        | Input::Pulled { .. }
         | Input::RunHealth
         | Input::Tried { .. } => (None, Concerns::Nothing),
     }

@@ -51,6 +51,7 @@ impl State {
             | Fact::ClosedSet { .. }
             | Fact::SelfChecked { .. }
             | Fact::AilingSet { .. } => self.apply_to_class(at, fact),
+            Fact::PulledSet { inventory, mark } => _ = self.pulled.insert(inventory.clone(), mark.clone()),
             Fact::FeedSet { id, feed } => self.apply_feed(id, feed.as_deref()),
             Fact::BreakerSet { breaker } => self.breaker = *breaker,
             Fact::IncarnationBegun { incarnation } => self.counters.incarnation = *incarnation,
@@ -327,6 +328,7 @@ fn steers(fact: &Fact) -> bool {
         | Fact::StaleSet { .. }
         | Fact::ForeignSet { .. }
         | Fact::AilingSet { .. }
+        | Fact::PulledSet { .. }
         | Fact::SelfChecked { .. }
         | Fact::FeedSet { .. }
         | Fact::BreakerSet { .. }

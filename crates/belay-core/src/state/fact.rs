@@ -324,6 +324,13 @@ pub enum Fact {
         /// How many hosts people are told of, from now on.
         told: u32,
     },
+    /// An inventory was read up to here.
+    PulledSet {
+        /// What it is called.
+        inventory: String,
+        /// How far, in words of its own.
+        mark: String,
+    },
     /// A class was closed for what is new, for another reason or time than before, or opened.
     ClosedSet {
         /// The class.
@@ -417,6 +424,7 @@ impl Fact {
             Self::StaleSet { .. } => "stale-set",
             Self::ForeignSet { .. } => "foreign-set",
             Self::AilingSet { .. } => "ailing-set",
+            Self::PulledSet { .. } => "pulled-set",
             Self::ClosedSet { .. } => "closed-set",
             Self::SelfChecked { .. } => "self-checked",
             Self::FeedSet { .. } => "feed-set",

@@ -71,6 +71,8 @@ pub struct State {
     pub selfchecks: BTreeMap<ClassName, SelfCheck>,
     /// The roads by which servers of tools bring what they have to tell.
     pub feeds: BTreeMap<FeedId, Feed>,
+    /// How far each inventory was read, in words of its own.
+    pub pulled: BTreeMap<String, String>,
     /// Belay itself is stopping configuration management.
     pub breaker: Option<Breaker>,
     /// Credentials.
@@ -98,6 +100,9 @@ pub enum Lead {
 
 /// Decided Changes that stay in memory; older ones live in the ledger's tables.
 pub const CHANGES_KEPT: usize = 1_000;
+
+/// Inventories that may be read.
+pub const INVENTORIES_MAX: usize = 20;
 
 /// Ended holds, and ended reverts, that stay in memory.
 pub const ENDED_KEPT: usize = 200;

@@ -117,7 +117,16 @@ impl Lab {
         self.report_as(admin(), told)
     }
 
+    /// A report of what was before Belay was there.
+    pub fn past(&mut self, told: Told) -> Answer {
+        self.report_of(admin(), told, true)
+    }
+
     pub fn report_as(&mut self, principal: Principal, told: Told) -> Answer {
+        self.report_of(principal, told, false)
+    }
+
+    fn report_of(&mut self, principal: Principal, told: Told, past: bool) -> Answer {
         self.runs += 1;
         let id = told.id.clone().unwrap_or_else(|| format!("uuid-{}", self.runs));
         let started = told.started.unwrap_or(self.now - Span::from_s(10));
@@ -139,7 +148,7 @@ impl Lab {
         };
         let decoded = Box::new(Decoded { report, complaints: vec![] });
         let before = self.run_of(&told.host, &decoded.report.tool_run_id).map(Box::new);
-        self.tell(&Input::Report { principal, decoded, received: self.now, inbox: None, earlier: None, before })
+        self.tell(&Input::Report { principal, decoded, received: self.now, inbox: None, earlier: None, before, past })
     }
 
     /// The run that is recorded under this id, as a ledger would know it.

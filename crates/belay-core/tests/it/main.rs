@@ -15,6 +15,7 @@ mod lab;
 mod night;
 mod notify;
 mod overlaps;
+mod past;
 mod planned;
 mod selfcheck;
 mod snapshots;

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use belay_adapters::tools::all_inventories;
 use belay_api::config::{Config, ConfigError, parse_many};
 use belay_core::decide::Input;
 use belay_core::model::principal::Actor;
@@ -152,7 +153,8 @@ pub fn read(path: Option<&Path>) -> Result<Config, LoadError> {
     }
     let texts: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let config = parse_many(&texts).map_err(LoadError::Mistakes)?;
-    let unusable = unusable_selectors(&config, &texts);
+    let mut unusable = unusable_selectors(&config, &texts);
+    unusable.extend(unknown_inventories(&config, &texts));
     if unusable.is_empty() { Ok(config) } else { Err(LoadError::Mistakes(unusable)) }
 }
 
@@ -162,7 +164,7 @@ fn unusable_selectors(config: &Config, texts: &[(&str, &str)]) -> Vec<ConfigErro
     let wrong = config.policy.signals.iter().filter_map(|signal| Some((signal, wire::matchers(&signal.select).err()?)));
     wrong
         .map(|(signal, why)| {
-            let (file, line) = place_of(&signal.select, texts);
+            let (file, line) = place_of("select", &signal.select, texts);
             let text = format!("the selector of signal {} cannot be used: {why}", signal.name);
             let help = Some("write a plain one, such as requests_total{job=\"app\"}; counters become rates by themselves".to_owned());
             ConfigError { file, line, column: 1, key: "signal.select".to_owned(), text, help }
@@ -170,9 +172,23 @@ fn unusable_selectors(config: &Config, texts: &[(&str, &str)]) -> Vec<ConfigErro
         .collect()
 }
 
-/// The file and the line that hold a selector.
-fn place_of(select: &str, texts: &[(&str, &str)]) -> (String, usize) {
-    let holds = |line: &str| line.trim_start().starts_with("select") && line.contains(select);
+/// Inventories of a kind that no adapter knows.
+fn unknown_inventories(config: &Config, texts: &[(&str, &str)]) -> Vec<ConfigError> {
+    let known: Vec<&str> = all_inventories().iter().map(|inventory| inventory.name()).collect();
+    let unknown = config.inventories.iter().filter(|inventory| !known.contains(&inventory.kind.as_str()));
+    unknown
+        .map(|inventory| {
+            let (file, line) = place_of("kind", &inventory.kind, texts);
+            let text = format!("no inventory of the kind {:?} is known", inventory.kind);
+            let help = Some(format!("known here: {}", known.join(", ")));
+            ConfigError { file, line, column: 1, key: "inventory.kind".to_owned(), text, help }
+        })
+        .collect()
+}
+
+/// The file and the line that hold a key with this text.
+fn place_of(key: &str, value: &str, texts: &[(&str, &str)]) -> (String, usize) {
+    let holds = |line: &str| line.trim_start().starts_with(key) && line.contains(value);
     let found = texts.iter().find_map(|(name, text)| Some((*name, text.lines().position(holds)?)));
     found.map_or_else(|| (texts.first().map_or(String::new(), |(name, _)| (*name).to_owned()), 1), |(name, at)| (name.to_owned(), at + 1))
 }

@@ -30,6 +30,8 @@ pub(super) struct Read {
     pub(super) raw: Option<RawCopy>,
     /// The checksum that came with it did not fit.
     pub(super) unfitting: bool,
+    /// It tells of what was before Belay was there.
+    pub(super) past: bool,
 }
 
 /// What a message means to the drive.
@@ -59,7 +61,8 @@ pub(super) fn read(feed: &dyn Feed, head: &str, body: &Bytes, received: Timestam
     let plain = match plain(body) {
         Ok(plain) => plain,
         Err(bad) => {
-            return Read { result: Err(bad), digest: Digest::of(body), raw: raw(feed, Digest::of(body), body, body), unfitting: false };
+            let digest = Digest::of(body);
+            return Read { result: Err(bad), digest, raw: raw(feed, digest, body, body), unfitting: false, past: false };
         }
     };
     let digest = Digest::of(&plain);
@@ -70,8 +73,9 @@ pub(super) fn read(feed: &dyn Feed, head: &str, body: &Bytes, received: Timestam
         Ok(_) => false,
         Err(_) => true,
     };
+    let past = told.as_ref().is_ok_and(|told| told.past);
     let raw = if keeps { raw(feed, digest, &plain, body) } else { None };
-    Read { result: told.map(|told| meant(told.message, received, kept)), digest, raw, unfitting }
+    Read { result: told.map(|told| meant(told.message, received, kept)), digest, raw, unfitting, past }
 }
 
 fn meant(message: Message, received: Timestamp, kept: &Kept) -> Meant {

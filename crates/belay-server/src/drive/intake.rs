@@ -200,8 +200,28 @@ impl Intake {
         Ok(id)
     }
 
+    /// Takes a message of a feed that was asked for: it is durable before it is read, and what it says is decided before this answers.
+    ///
+    /// # Errors
+    /// When it could not be made durable, or the server stops.
+    pub async fn pulled(
+        &self,
+        feed: &'static str,
+        head: &str,
+        principal: &Principal,
+        received: Timestamp,
+        body: Bytes,
+    ) -> Result<Taken, DriveError> {
+        let deposit = Deposit { received, tool: feed, head: head.to_owned(), principal: principal.clone(), body: body.clone() };
+        let id = self.drive.deposit(deposit).await?;
+        let mut hand = self.hold(id);
+        let taken = self.read_and_decide(Row { tool: feed, head, principal: principal.clone(), received, body, id }).await?;
+        hand.finished = true;
+        Ok(taken)
+    }
+
     /// Takes note that something came by a feed, where that is news.
-    async fn heard(&self, principal: &Principal, door: &'static str, at: Timestamp) -> Result<(), DriveError> {
+    pub(super) async fn heard(&self, principal: &Principal, door: &'static str, at: Timestamp) -> Result<(), DriveError> {
         if self.drive.read(|state| feeds::is_news(state, principal, door, at)) {
             self.drive.decide(Input::Heard { principal: principal.clone(), door, at }, Keep::default()).await?;
         }
@@ -298,7 +318,7 @@ impl Intake {
         let keep = Keep { raw: read.raw, ..Keep::default() };
         let inbox = Some(id);
         match read.result {
-            Ok(decoded) => self.report(principal, decoded, received, id, keep).await,
+            Ok(decoded) => self.report(principal, decoded, received, id, keep, false).await,
             Err(bad) => {
                 let input = Input::Unreadable { principal, inbox, host: bad.host.clone(), digest: read.digest, reason: bad.to_string() };
                 self.drive.decide(input, keep).await?;
@@ -312,13 +332,14 @@ impl Intake {
         let Row { head, principal, received, body, id, .. } = row;
         let (kept, head, bytes) = (Arc::clone(&self.kept), head.to_owned(), body.clone());
         let read = self.on_thread(feed.name(), move || feed::read(feed, &head, &bytes, received, &kept)).await?;
-        let read = read.unwrap_or_else(|bad| feed::Read { result: Err(bad), digest: Digest::of(&body), raw: None, unfitting: false });
+        let read =
+            read.unwrap_or_else(|bad| feed::Read { result: Err(bad), digest: Digest::of(&body), raw: None, unfitting: false, past: false });
         let counts = self.drive.counts();
         counts.unfitting.fetch_add(u64::from(read.unfitting), Ordering::Relaxed);
         let (inbox, digest) = (Some(id), read.digest);
         let keep = Keep { raw: read.raw, ..Keep::default() };
         match read.result {
-            Ok(Meant::Report(decoded)) => self.report(principal, decoded, received, id, keep).await,
+            Ok(Meant::Report(decoded)) => self.report(principal, decoded, received, id, keep, read.past).await,
             Ok(Meant::Other(message, offer)) => {
                 counts.passed_over.fetch_add(u64::from(message == belay_core::decide::Fed::Nothing), Ordering::Relaxed);
                 let keep = Keep { offer: offer.map(|offer| *offer), ..keep };
@@ -339,8 +360,9 @@ impl Intake {
         received: Timestamp,
         id: InboxId,
         keep: Keep,
+        past: bool,
     ) -> Result<Taken, DriveError> {
-        let input = Input::Report { principal, decoded, received, inbox: Some(id), earlier: None, before: None };
+        let input = Input::Report { principal, decoded, received, inbox: Some(id), earlier: None, before: None, past };
         Ok(Taken::Answered(self.drive.decide(input, keep).await?))
     }
 

@@ -4,6 +4,7 @@
 mod feed;
 pub mod housekeeping;
 pub mod intake;
+pub mod inventory;
 pub mod observe;
 pub mod outbox;
 pub mod selfcheck;

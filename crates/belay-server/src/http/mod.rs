@@ -37,6 +37,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::config::Configuration;
 use crate::drive::Drive;
 use crate::drive::intake::Intake;
+use crate::drive::inventory::Inventories;
 use crate::drive::selfcheck::SelfChecker;
 use crate::ledger::Readers;
 use crate::signals::Signals;
@@ -65,6 +66,8 @@ pub struct App {
     pub signals: Arc<Signals>,
     /// Who checks how often the judge is wrong.
     pub selfcheck: Arc<SelfChecker>,
+    /// How reading what knows the fleet already goes.
+    pub inventories: Arc<Inventories>,
     /// The configuration and how its last load went.
     pub configuration: Arc<Configuration>,
     /// The reader of bodies.

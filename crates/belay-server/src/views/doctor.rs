@@ -11,7 +11,7 @@ use belay_core::state::State;
 
 use crate::config::LastLoad;
 use crate::disk;
-use crate::drive::Counts;
+use crate::drive::{Counts, inventory};
 use crate::signals::SourceCount;
 use crate::tls::{Shown, ShownClients};
 
@@ -40,6 +40,8 @@ pub struct Looked {
     pub certificate: Option<Shown>,
     /// What each source has sent.
     pub sources: BTreeMap<String, SourceCount>,
+    /// How reading each inventory goes.
+    pub inventories: BTreeMap<String, inventory::Shown>,
 }
 
 /// What the drive counts, at one moment.
@@ -89,7 +91,8 @@ pub fn checks(state: &State, looked: &Looked, counted: &Counted) -> Vec<DoctorCh
     let certificate = looked.certificate.as_ref().map(|shown| certificate(shown, looked.now));
     let clients = looked.certificate.as_ref().and_then(|shown| shown.clients.as_ref()).map(clients);
     let feeds = feeds(state, counted, looked.now);
-    always.into_iter().chain(certificate).chain(clients).chain(feeds).chain(judge(state)).collect()
+    let inventories = inventories(looked);
+    always.into_iter().chain(inventories).chain(certificate).chain(clients).chain(feeds).chain(judge(state)).collect()
 }
 
 /// What is wrong with a source that has been silent for too long.
@@ -162,6 +165,25 @@ fn sources(looked: &Looked) -> DoctorCheck {
     let sick: Vec<String> = sick.take(NAMED_MAX).collect();
     let found = if sick.is_empty() { Ok(format!("{} sources send", looked.sources.len())) } else { Err(sick.join("; ")) };
     check("sources", found, Some("see whether the source runs and whether its credential still holds".to_owned()))
+}
+
+/// How reading what knows the fleet already goes; nothing where none is declared.
+fn inventories(looked: &Looked) -> Option<DoctorCheck> {
+    let line = |(name, shown): (&String, &inventory::Shown)| {
+        let past = shown.past.map_or_else(|| "its past is read".to_owned(), |at| format!("its past is read up to {at}"));
+        let taken =
+            format!("{} facts and {} runs taken since the start, {} entries left out; {past}", shown.facts, shown.runs, shown.left_out);
+        let last = shown.last.map_or_else(|| "not read yet".to_owned(), |at| format!("read {} ago", looked.now.since(at)));
+        match &shown.error {
+            None => format!("{name}: {last}; {taken}"),
+            Some(error) => format!("{name} ({}): {error}; {last}; {taken}", shown.url),
+        }
+    };
+    let text = looked.inventories.iter().map(line).collect::<Vec<_>>().join("; ");
+    let found = if looked.inventories.values().any(|shown| shown.error.is_some()) { Err(text) } else { Ok(text) };
+    let help =
+        "can this machine reach the address, does the program answer there, do ca, certificate and key fit? It is tried again by itself";
+    (!looked.inventories.is_empty()).then(|| check("inventories", found, Some(help.to_owned())))
 }
 
 fn hosts(state: &State) -> DoctorCheck {

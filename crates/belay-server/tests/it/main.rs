@@ -8,6 +8,7 @@ mod connections;
 mod facade;
 mod identity;
 mod identity_files;
+mod inventory;
 mod issuer;
 mod ledger;
 mod news;

@@ -54,7 +54,7 @@ pub fn report(host: &str, id: &str, at: Timestamp, changes: &[(&str, &str)]) -> 
 /// An input that brings a report.
 pub fn arrival(decoded: Decoded, inbox: Option<InboxId>) -> Input {
     let received = decoded.report.started + Span::from_s(2);
-    Input::Report { principal: admin(), decoded: Box::new(decoded), received, inbox, earlier: None, before: None }
+    Input::Report { principal: admin(), decoded: Box::new(decoded), received, inbox, earlier: None, before: None, past: false }
 }
 
 /// The inputs of the story, each with the time it comes at. Some belong to a row of the inbox, whose

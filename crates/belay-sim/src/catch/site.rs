@@ -222,7 +222,8 @@ impl Site {
             }
             let decoded = Box::new(Decoded { report, complaints: vec![] });
             let principal = Principal::Host(host.clone());
-            let answer = self.tell(&Input::Report { principal, decoded, received: self.now, inbox: None, earlier: None, before: None });
+            let answer =
+                self.tell(&Input::Report { principal, decoded, received: self.now, inbox: None, earlier: None, before: None, past: false });
             assert!(matches!(answer, Answer::Run { .. }), "{host}: {answer:?}");
             if self.rng.chance(0.02) {
                 return; // The acknowledgement got lost: it is sent again, and counts once.

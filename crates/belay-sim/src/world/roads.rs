@@ -57,7 +57,15 @@ pub(super) fn deliver(world: &mut World, parcel: &Parcel) {
         Ok(decoded) => {
             let host = HostId::parse(&decoded.report.host).ok();
             let earlier = host.and_then(|host| world.runs.get(&(host, decoded.report.tool_run_id.clone()))).copied();
-            Input::Report { principal: relay(), decoded: Box::new(decoded), received: world.clock, inbox, earlier, before: None }
+            Input::Report {
+                principal: relay(),
+                decoded: Box::new(decoded),
+                received: world.clock,
+                inbox,
+                earlier,
+                before: None,
+                past: false,
+            }
         }
         Err(bad) => Input::Unreadable { principal: relay(), inbox, host: bad.host.clone(), digest, reason: bad.to_string() },
     };

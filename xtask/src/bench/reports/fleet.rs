@@ -17,6 +17,7 @@ const CHANGED_EVERY: usize = 10;
 
 const FOLDER: &str = "crates/belay-adapters/src/tools/puppet/fixtures/commands";
 const CHANGED: &str = "big200-all-changed-store_report.body.gz";
+const FACTS: &str = "env-r142-replace_facts.body.gz";
 const UNCHANGED: &str = "big200-unchanged-include_unchanged-store_report.body.gz";
 /// What is replaced: the host, and the two minutes in which both runs lay.
 const HOST: &str = "web01.example.com";
@@ -36,6 +37,8 @@ pub struct Command {
 
 /// All commands.
 pub struct Fleet {
+    /// The facts of each host, for those who read them.
+    pub facts: Vec<Command>,
     /// One of each host: with these it becomes known.
     pub known: Vec<Command>,
     /// Those that are timed.
@@ -50,6 +53,8 @@ impl Fleet {
         let (changed, unchanged) = (Recorded::read(root, CHANGED)?, Recorded::read(root, UNCHANGED)?);
         let rounds = reports.div_ceil(HOSTS);
         let now = now_ms().unsigned_abs() / 1000;
+        let text = inflated(root, FACTS)?;
+        let facts = (0..HOSTS).map(|host| facts_of(&text, host, now)).collect::<anyhow::Result<_>>()?;
         let make = |number: usize| {
             let (round, host) = (number / HOSTS, number % HOSTS);
             let recorded = if is_changed(round, host) { &changed } else { &unchanged };
@@ -59,7 +64,7 @@ impl Fleet {
         let known = (0..HOSTS).map(make).collect::<anyhow::Result<_>>()?;
         let timed: Vec<Command> = (HOSTS..HOSTS + reports).map(make).collect::<anyhow::Result<_>>()?;
         let changed = (HOSTS..HOSTS + reports).filter(|number| is_changed(number / HOSTS, number % HOSTS)).count();
-        Ok(Self { known, timed, changed })
+        Ok(Self { facts, known, timed, changed })
     }
 }
 
@@ -75,19 +80,15 @@ struct Recorded {
 
 impl Recorded {
     fn read(root: &Path, name: &str) -> anyhow::Result<Self> {
-        let file = root.join(FOLDER).join(name);
-        let packed = std::fs::read(&file).with_context(|| format!("read {}", file.display()))?;
-        let mut text = String::new();
-        GzDecoder::new(&packed[..]).read_to_string(&mut text).with_context(|| format!("inflate {}", file.display()))?;
-        let value: serde_json::Value = serde_json::from_str(&text).with_context(|| file.display().to_string())?;
-        let id = |name: &str| value[name].as_str().map(str::to_owned).with_context(|| format!("{} has no {name}", file.display()));
-        ensure!(MINUTES.iter().any(|minute| text.contains(minute)), "{} has other times than expected", file.display());
+        let text = inflated(root, name)?;
+        let value: serde_json::Value = serde_json::from_str(&text).with_context(|| name.to_owned())?;
+        let id = |member: &str| value[member].as_str().map(str::to_owned).with_context(|| format!("{name} has no {member}"));
+        ensure!(MINUTES.iter().any(|minute| text.contains(minute)), "{name} has other times than expected");
         Ok(Self { ids: [id("transaction_uuid")?, id("catalog_uuid")?], text })
     }
 
     fn command(&self, round: usize, host: usize, at: u64) -> anyhow::Result<Command> {
-        let name = format!("h{host:04}.example.com");
-        ensure!(name.len() == HOST.len(), "{name} is of another length");
+        let name = name_of(host)?;
         let mut text = self.text.replace(HOST, &name);
         for (which, id) in self.ids.iter().enumerate() {
             text = text.replace(id, &format!("{which:08x}-0000-4000-8000-{round:04x}{host:08x}"));
@@ -96,13 +97,36 @@ impl Recorded {
             // Whole minutes: seconds stay as they were recorded.
             text = text.replace(minute, &stamp(at - 120 + 60 * later as u64)[..minute.len()]);
         }
-        let text = other_contents(&text, round);
-        let mut packer = GzEncoder::new(Vec::new(), flate2::Compression::default());
-        packer.write_all(text.as_bytes())?;
-        let path =
-            format!("/pdb/cmd/v1?version=8&certname={name}&command=store_report&producer-timestamp={}", stamp(at).replace(':', "%3A"));
-        Ok(Command { path, body: packer.finish()?, plain: text.len() })
+        command(&name, "command=store_report&version=8", &other_contents(&text, round), at)
     }
+}
+
+fn name_of(host: usize) -> anyhow::Result<String> {
+    let name = format!("h{host:04}.example.com");
+    ensure!(name.len() == HOST.len(), "{name} is of another length");
+    Ok(name)
+}
+
+fn facts_of(text: &str, host: usize, at: u64) -> anyhow::Result<Command> {
+    let name = name_of(host)?;
+    let mut payload: serde_json::Value = serde_json::from_str(&text.replace(HOST, &name)).context(FACTS)?;
+    payload["producer_timestamp"] = stamp(at).into();
+    command(&name, "command=replace_facts&version=5", &payload.to_string(), at)
+}
+
+fn command(name: &str, command: &str, text: &str, at: u64) -> anyhow::Result<Command> {
+    let mut packer = GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(text.as_bytes())?;
+    let path = format!("/pdb/cmd/v1?certname={name}&{command}&producer-timestamp={}", stamp(at).replace(':', "%3A"));
+    Ok(Command { path, body: packer.finish()?, plain: text.len() })
+}
+
+fn inflated(root: &Path, name: &str) -> anyhow::Result<String> {
+    let file = root.join(FOLDER).join(name);
+    let packed = std::fs::read(&file).with_context(|| format!("read {}", file.display()))?;
+    let mut text = String::new();
+    GzDecoder::new(&packed[..]).read_to_string(&mut text).with_context(|| format!("inflate {}", file.display()))?;
+    Ok(text)
 }
 
 /// Gives each content another hash, the same on all hosts of a round.

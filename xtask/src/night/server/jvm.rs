@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
+use super::terminus::Witness;
 use crate::night::belay::{Belay, end};
 use crate::night::catch::Programs;
 use crate::night::http::free_port;
@@ -45,7 +46,7 @@ pub struct Puppetserver {
 
 impl Puppetserver {
     /// Writes everything, and lets the module add Belay's part, as a site would.
-    pub fn build(folder: &Path, programs: &Programs, module: &Path, belay: &Belay) -> anyhow::Result<Self> {
+    pub fn build(folder: &Path, programs: &Programs, module: &Path, belay: &Belay, witness: Option<&Witness>) -> anyhow::Result<Self> {
         let port = free_port()?;
         let (text, port_text) = (folder.display().to_string(), port.to_string());
         let words = [("FOLDER", text.as_str()), ("PORT", port_text.as_str())];
@@ -64,14 +65,18 @@ impl Puppetserver {
         for (name, content) in files {
             write(&folder.join(name), &fill(content, &words))?;
         }
+        if witness.is_some() {
+            terminus(folder)?;
+        }
         environments(folder)?;
         let mut server = Self { folder: folder.to_owned(), port, start_s: 0, rss_mb: 0, child: None, relay: None, began: Instant::now() };
-        server.module(programs, module, belay)?;
+        server.module(programs, module, belay, witness)?;
         server.relay = Some(server.relay_agent()?);
         Ok(server)
     }
 
-    fn module(&self, programs: &Programs, module: &Path, belay: &Belay) -> anyhow::Result<()> {
+    fn module(&self, programs: &Programs, module: &Path, belay: &Belay, witness: Option<&Witness>) -> anyhow::Result<()> {
+        let feed = witness.map_or_else(|| "undef".to_owned(), |witness| format!("'localhost:{}'", witness.port));
         let (folder, agent, address) = (self.folder.display().to_string(), programs.agent.display().to_string(), belay.address.to_string());
         let token = belay.issue("night-puppet", "host", "puppet.example.com")?;
         let relay = belay.issue("night-classifier", "relay", "enc*")?;
@@ -82,6 +87,7 @@ impl Puppetserver {
             ("RELAY", &relay),
             ("REPORTS", &belay.relay),
             ("AGENT", &agent),
+            ("FEED", &feed),
         ];
         let manifest = fill(include_str!("../files/server/server.pp"), &words);
         apply_module(&self.folder, programs, module, &manifest)
@@ -197,6 +203,18 @@ pub fn apply_module(folder: &Path, programs: &Programs, module: &Path, manifest:
         write(&own.join("applied"), "")?;
     }
     apply()?.is(0).map(drop)
+}
+
+/// Puppet's side of a terminus, as a site with a PuppetDB has it; the module adds Belay to it.
+fn terminus(folder: &Path) -> anyhow::Result<()> {
+    let nobody = free_port()?.to_string();
+    let conf = folder.join("conf");
+    write(&conf.join("puppetdb.conf"), &fill(include_str!("../files/server/puppetdb.conf"), &[("NOBODY", nobody.as_str())]))?;
+    write(&conf.join("routes.yaml"), include_str!("../files/server/routes.yaml"))?;
+    let file = conf.join("puppet.conf");
+    let text = std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+    let text = text.replace("reports = store\n", "reports = store,puppetdb\nstoreconfigs = true\nstoreconfigs_backend = puppetdb\n");
+    write(&file, &text)
 }
 
 fn environments(folder: &Path) -> anyhow::Result<()> {

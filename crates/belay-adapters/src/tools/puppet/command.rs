@@ -60,11 +60,11 @@ pub(super) fn read(query: &str, body: &[u8]) -> Result<Told, Unreadable> {
         },
     };
     head.is_about(&message)?;
-    Ok(Told { message, complaints })
+    Ok(Told { message, complaints, past: false })
 }
 
 fn nothing(why: String) -> Told {
-    Told { message: Message::Nothing(why), complaints: Vec::new() }
+    Told { message: Message::Nothing(why), complaints: Vec::new(), past: false }
 }
 
 impl Head {

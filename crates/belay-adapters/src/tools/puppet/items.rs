@@ -78,32 +78,41 @@ fn is_redacted(value: &str) -> bool {
 
 /// All events of a report, at most [`EVENTS_MAX`].
 pub(super) fn events(report: &Collected, masks: &Masks) -> Vec<Event> {
-    let mut events = Vec::new();
+    let mut events = Vec::with_capacity(report.resources.len().min(EVENTS_MAX));
     for resource in &report.resources {
+        // What all events of a resource have in common is made once.
+        let of = Of { resource, named: Named::of(kind(resource), title(resource), masks), shown: clean(&resource.name, TEXT_MAX) };
         for raw in &resource.events {
-            let (event, contained) = event(resource, raw, masks);
+            let (event, contained) = event(&of, raw, masks);
             events.extend([Some(event), contained].into_iter().flatten().take(EVENTS_MAX - events.len()));
         }
     }
     events
 }
 
+/// The resource of an event.
+struct Of<'r> {
+    resource: &'r Resource,
+    named: Named,
+    /// As people are shown it.
+    shown: String,
+}
+
 /// An event, and the one that stands for the content of a file that was created by it.
-fn event(resource: &Resource, raw: &RawEvent, masks: &Masks) -> (Event, Option<Event>) {
+fn event(of: &Of<'_>, raw: &RawEvent, masks: &Masks) -> (Event, Option<Event>) {
     let outcome = outcome(raw);
     // What was only looked at sets nothing, nor does a refresh.
     let parameter = raw.property.as_deref().filter(|_| outcome != EventOutcome::Audited);
     let secret = raw.redacted || parameter.is_some_and(redact::names_a_secret);
-    let desired = desired(resource, raw);
+    let desired = desired(of.resource, raw);
     let text = |value: Option<&str>| match value {
         Some(_) if secret => REDACTED.to_owned(),
         Some(value) => clean(value, TEXT_MAX),
         None => String::new(),
     };
-    let name = |parameter: &str| key(kind(resource), title(resource), parameter, masks);
     let event = Event {
-        item: parameter.map(name),
-        resource: clean(&resource.name, TEXT_MAX),
+        item: parameter.map(|parameter| of.named.key(parameter)),
+        resource: of.shown.clone(),
         old: text(raw.previous.canonical().as_deref()),
         new: text(desired.as_deref()),
         content: parameter.filter(|_| !secret).zip(desired.as_deref()).and_then(|(parameter, desired)| content(parameter, desired, masks)),
@@ -115,7 +124,7 @@ fn event(resource: &Resource, raw: &RawEvent, masks: &Masks) -> (Event, Option<E
         .then(|| defined_content(&raw.message.text))
         .flatten()
         .map(|checksum| Event {
-            item: Some(name(CONTENT)),
+            item: Some(of.named.key(CONTENT)),
             old: String::new(),
             new: clean(checksum, TEXT_MAX),
             content: content(CONTENT, checksum, masks),

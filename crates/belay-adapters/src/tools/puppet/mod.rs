@@ -7,7 +7,7 @@
 //! ended, `items` turns events into items, `decode` makes sure the report is whole and puts it
 //! together. `write` is the way back, for simulators.
 //!
-//! `command` is the door of those who send to PuppetDB: reports, facts and catalogs.
+//! `command` is the door of those who send to PuppetDB: reports, facts and catalogs; `inventory` reads a PuppetDB that is there.
 //!
 //! For a host's agent: `host` (places, command lines), `argv`, `lock`, `schedule`, `glance`,
 //! `catalog`, `settings`; `enc` answers as a classifier.
@@ -23,6 +23,7 @@ mod enc;
 mod escapes;
 mod glance;
 mod host;
+mod inventory;
 pub mod items;
 mod json;
 mod lock;
@@ -71,7 +72,7 @@ impl Tool for Puppet {
     }
 }
 
-/// The commands that PuppetDB's terminus submits. Nothing is ever asked of this PuppetDB.
+/// The commands that PuppetDB's terminus submits; as an inventory, a PuppetDB that is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct PuppetDb;
 
@@ -91,5 +92,28 @@ impl Feed for PuppetDb {
     /// The terminus wants a JSON object; PuppetDB itself answers with the command's UUID.
     fn acknowledgement(&self, id: &str) -> String {
         format!("{{\"uuid\":\"{id}\"}}")
+    }
+}
+
+/// What was read from a PuppetDB: the commands that would have been sent to it.
+#[derive(Clone, Copy, Debug)]
+pub struct PuppetDbPulled;
+
+impl Feed for PuppetDbPulled {
+    fn name(&self) -> &'static str {
+        inventory::FEED
+    }
+
+    /// None: only Belay itself reads it.
+    fn doors(&self) -> &'static [FeedDoor] {
+        &[]
+    }
+
+    fn read(&self, query: &str, body: &[u8]) -> Result<Told, Unreadable> {
+        Ok(Told { past: inventory::is_past(query), ..command::read(query, body)? })
+    }
+
+    fn acknowledgement(&self, id: &str) -> String {
+        PuppetDb.acknowledgement(id)
     }
 }

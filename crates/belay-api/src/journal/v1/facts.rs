@@ -96,6 +96,7 @@ form_facts! {
     "stale-set" => StaleSet { class, hosts },
     "foreign-set" => ForeignSet { class, hosts },
     "ailing-set" => AilingSet { class, ailment, began, ended, told },
+    "pulled-set" => PulledSet { inventory, mark },
     "closed-set" => ClosedSet { class, closed },
     "self-checked" => SelfChecked { check, actor },
     "feed-set" => FeedSet { id, feed },

@@ -127,7 +127,15 @@ fn a_repeated_report_is_known_within_a_batch_too() {
             tool_version: String::new(),
         };
         let decoded = Box::new(Decoded { report, complaints: vec![] });
-        Input::Report { principal: admin(), decoded, received: Timestamp::from_ms(1_000_000), inbox: None, earlier: None, before: None }
+        Input::Report {
+            principal: admin(),
+            decoded,
+            received: Timestamp::from_ms(1_000_000),
+            inbox: None,
+            earlier: None,
+            before: None,
+            past: false,
+        }
     };
     // More than the state remembers of a host, then the first one again: all in one batch.
     let answers = batch(&mut writer, (0..20).chain([0]).map(report).collect());

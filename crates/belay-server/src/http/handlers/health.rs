@@ -90,6 +90,7 @@ pub(crate) async fn examined(app: &App) -> Result<DoctorView, Refusal> {
         configured: app.configuration.path().map(|path| path.display().to_string()),
         certificate: app.configuration.tls().map(|tls| tls.shown()),
         sources: app.signals.sources(),
+        inventories: app.inventories.shown(),
     };
     let counts = doctor::Counted::of(app.drive.counts());
     let mut checks = app.drive.read(|state| doctor::checks(state, &looked, &counts));

@@ -29,5 +29,6 @@ class { 'belay::server':
   libdir        => '@FOLDER@/var/lib',
   agent_program => '@FOLDER@/bin/belay-agent',
   agent_config  => '@FOLDER@/belay/agent.toml',
+  facts_and_catalogs => @FEED@,
   reload        => '',
 }
