@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::fleet::{Fleet, HOSTS};
 use super::puppetdb::PuppetDb;
-use super::{SENDERS, Taker, round, send};
+use super::{SENDERS, round, send};
 use crate::night::belay::Belay;
 use crate::night::tale::wait_for;
 
@@ -21,8 +21,8 @@ const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Ad
 pub fn all(program: &Path, puppetdb: &PuppetDb, fleet: &Fleet) -> anyhow::Result<Value> {
     send::all(puppetdb.address, None, &fleet.facts, SENDERS)?;
     wait_for("PuppetDB to know the facts", LIMIT, || {
-        let waiting = puppetdb.waiting()?;
-        Ok(if waiting == 0 { Ok(()) } else { Err(format!("{waiting} wait")) })
+        let known = puppetdb.with_facts()?;
+        Ok(if known == HOSTS { Ok(()) } else { Err(format!("those of {known} hosts")) })
     })?;
     let folder = tempfile::tempdir()?;
     let config = format!(

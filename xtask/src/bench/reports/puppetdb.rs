@@ -101,6 +101,12 @@ impl PuppetDb {
         serde_json::from_slice(&reply.body).with_context(|| format!("GET {path}"))
     }
 
+    /// Hosts whose facts it knows.
+    pub fn with_facts(&self) -> anyhow::Result<usize> {
+        let nodes = self.ask("/pdb/query/v4/nodes")?;
+        Ok(nodes.as_array().into_iter().flatten().filter(|node| node["facts_timestamp"].is_string()).count())
+    }
+
     /// The last lines of its log.
     pub fn said(&self, lines: usize) -> String {
         let said = std::fs::read(self.folder.join("puppetdb.out")).unwrap_or_default();
