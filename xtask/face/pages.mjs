@@ -70,7 +70,7 @@ async function everyPage(theme, width, scripts) {
       checks += 1;
     }
     const name = path.replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g, "") || "now";
-    await page.screenshot({ path: `${out}/${name}-${theme}-${width}${scripts ? "" : "-plain"}.png`, fullPage: true });
+    if (scripts) await page.screenshot({ path: `${out}/${name}-${theme}-${width}.png`, fullPage: true });
   }
   check(said.length === 0, `${how}: the browser complains: ${said.slice(0, 3).join("; ")}`);
   await context.close();
@@ -179,6 +179,17 @@ async function keyboard() {
   await context.close();
 }
 
+// The pictures of the README, as they are after the demo.
+async function pictures() {
+  const { context, page } = await signIn({ colorScheme: "light", viewport: { width: 1100, height: 1500 } });
+  for (const [name, path] of [["change", "/changes/c-2"], ["matrix", "/matrix"]]) {
+    await page.goto(base + path);
+    await page.screenshot({ path: `${out}/readme-${name}.png` });
+  }
+  await context.close();
+}
+
+await pictures();
 for (const theme of ["light", "dark"]) {
   for (const width of [1280, 360]) {
     for (const scripts of [true, false]) await everyPage(theme, width, scripts);

@@ -151,7 +151,7 @@ impl Fill {
             tool_version: "7".to_owned(),
         };
         let decoded = Box::new(Decoded { report, complaints: vec![] });
-        self.tell(&Input::Report { principal: who(), decoded, received: self.now, inbox: None, earlier: None, before: None })
+        self.tell(&Input::Report { principal: who(), decoded, received: self.now, inbox: None, earlier: None, before: None, past: false })
     }
 
     fn close(mut self) -> Result<(), Box<dyn Error>> {
