@@ -141,10 +141,38 @@ pub(super) const TOKEN_MIN: usize = 15;
 /// Beginnings of password hashes in the form of crypt(5).
 const CRYPTS: [&str; 9] = ["$1$", "$5$", "$6$", "$y$", "$2a$", "$2b$", "$2y$", "$argon2", "$gy$"];
 
+/// What bytes are signs of: `=` and `:` of a value that is set, `-` of a flag, a blank of words, `$` of a hash, the others of a token.
+const SETS: u8 = 1;
+const DASH: u8 = 2;
+const SPACE: u8 = 4;
+const DOLLAR: u8 = 8;
+const PART: u8 = 16;
+const SIGNS: [u8; 256] = signs();
+
+const fn signs() -> [u8; 256] {
+    let mut signs = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        signs[byte] = match byte as u8 {
+            b'=' | b':' => SETS,
+            b'-' => DASH | PART,
+            b' ' => SPACE,
+            b'$' => DOLLAR,
+            b'_' | b'.' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => PART,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    signs
+}
+
 /// Whether a setting of this name holds a secret by its name alone.
 pub fn names_a_secret(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    NAMES.iter().any(|word| lower.ends_with(word))
+    let ends_with = |word: &str| {
+        let rest = name.len().checked_sub(word.len()).and_then(|at| name.as_bytes().get(at..));
+        rest.is_some_and(|rest| rest.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    NAMES.iter().any(|word| ends_with(word))
 }
 
 /// The text with whatever looks like a secret replaced by [`REDACTED`]: values of settings named
@@ -152,16 +180,21 @@ pub fn names_a_secret(name: &str) -> bool {
 /// passwords in addresses, private keys, password hashes, and tokens of well-known shapes.
 pub fn secrets(text: &str) -> Cow<'_, str> {
     let mut found = Vec::new();
-    // Most texts hold nothing of the kind; this is asked of every text of every event.
-    if text.bytes().any(|b| matches!(b, b'=' | b':')) || text.contains("--") || text.contains("earer ") {
+    // Most texts hold nothing of the kind; this is asked of every text of every event, so one look at its bytes has to tell.
+    let holds = text.bytes().fold(0, |holds, byte| holds | SIGNS[usize::from(byte)]);
+    if holds & SETS != 0 || (holds & DASH != 0 && text.contains("--")) || (holds & SPACE != 0 && text.contains("earer ")) {
         let lower = text.to_ascii_lowercase();
         private_keys(&lower, &mut found);
         settings(&lower, &mut found);
         headers(&lower, &mut found);
         addresses(text, &mut found);
     }
-    tokens(text, &mut found);
-    crypts(text, &mut found);
+    if text.len() >= TOKEN_MIN {
+        tokens(text, &mut found);
+    }
+    if holds & DOLLAR != 0 {
+        crypts(text, &mut found);
+    }
     if found.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -280,7 +313,7 @@ fn addresses(text: &str, found: &mut Vec<Range<usize>>) {
 /// Tokens of well-known shapes, where a word begins.
 fn tokens(text: &str, found: &mut Vec<Range<usize>>) {
     let bytes = text.as_bytes();
-    let is_part = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let is_part = |b: &u8| SIGNS[usize::from(*b)] & PART != 0;
     let mut at = 0;
     while at < bytes.len() {
         let end = bytes[at..].iter().position(|b| !is_part(b)).map_or(bytes.len(), |length| at + length);
@@ -302,9 +335,6 @@ fn tokens(text: &str, found: &mut Vec<Range<usize>>) {
 
 /// Password hashes.
 fn crypts(text: &str, found: &mut Vec<Range<usize>>) {
-    if !text.contains('$') {
-        return;
-    }
     for beginning in CRYPTS {
         for (at, _) in text.match_indices(beginning) {
             let length = text.as_bytes()[at..].iter().take_while(|b| b.is_ascii_alphanumeric() || b"$./=,+-".contains(b)).count();

@@ -310,8 +310,9 @@ impl Resource {
         let Some(given) = self.get(name) else {
             return Desired::Nothing;
         };
-        match plain(given).filter(|_| !self.sensitive_parameters.contains(name)).and_then(|value| value.canonical()) {
-            Some(text) => Desired::Text(text),
+        let value = plain(given).filter(|_| !self.sensitive_parameters.contains(name));
+        match value.as_ref().and_then(|value| value.canonical()) {
+            Some(text) => Desired::Text(text.into_owned()),
             None => Desired::Opaque,
         }
     }

@@ -146,16 +146,16 @@ fn outcome(raw: &RawEvent) -> EventOutcome {
 /// What is desired, as text. Some values do not say what they mean: the checksum of a file's content
 /// comes in base64, `latest` stands for whatever version was installed, and an owner is a number,
 /// which may differ from host to host; its name stands in the message.
-fn desired(resource: &Resource, raw: &RawEvent) -> Option<String> {
+fn desired<'r>(resource: &Resource, raw: &'r RawEvent) -> Option<Cow<'r, str>> {
     let desired = raw.desired.canonical()?;
     match raw.property.as_deref() {
-        Some(CONTENT) => Some(checksum_in_base64(&desired).unwrap_or(desired)),
+        Some(CONTENT) => Some(checksum_in_base64(&desired).map_or(desired, Cow::Owned)),
         Some("ensure") if desired == "latest" && kind(resource) == "Package" => {
-            Some(changed_to(&raw.message.text).map_or(desired, str::to_owned))
+            Some(changed_to(&raw.message.text).map_or(desired, Cow::Borrowed))
         }
         Some("owner" | "group") if kind(resource) == "File" => {
             let name = changed_to(&raw.message.text).or_else(|| should_be(&raw.message.text));
-            Some(name.map_or(desired, str::to_owned))
+            Some(name.map_or(desired, Cow::Borrowed))
         }
         Some(_) | None => Some(desired),
     }

@@ -1,6 +1,7 @@
 //! Values of events kept whole: a text, a number, a list, a mapping. Their canonical text is what
 //! content hashes are made of, so it must not depend on how the report was written.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::walk::{Refusal, Scalar};
@@ -38,15 +39,15 @@ impl Value {
     /// The canonical text: a text as it is, a list of one as its only entry (Puppet makes no
     /// difference between the two), any other list or mapping as JSON with its keys sorted. `None`
     /// for nothing and for what is too large.
-    pub fn canonical(&self) -> Option<String> {
+    pub fn canonical(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Null | Self::TooLarge => None,
-            Self::Text(text) => Some(text.clone()),
+            Self::Text(text) => Some(Cow::Borrowed(text)),
             Self::List(items) if items.len() == 1 => items[0].canonical(),
             Self::List(_) | Self::Map(_) => {
                 let mut json = String::new();
                 self.write(&mut json)?;
-                Some(json)
+                Some(Cow::Owned(json))
             }
         }
     }
@@ -165,14 +166,14 @@ mod tests {
 
     #[test]
     fn the_same_value_has_one_text_however_it_was_written() {
-        let text = |scalar| Value::single(scalar).canonical();
+        let text = |scalar| Value::single(scalar).canonical().map(Cow::into_owned);
         assert_eq!(text(Scalar::Plain(":running")), text(Scalar::Text("running")));
         assert_eq!(text(Scalar::Plain("1.50")), text(Scalar::Plain("1.5")));
         assert_eq!(text(Scalar::Plain("0644")).as_deref(), Some("0644"));
         assert_eq!(text(Scalar::Plain("~")), None);
         assert_eq!(text(Scalar::Text("null")).as_deref(), Some("null"));
         assert_eq!(Value::List(vec![Value::Text("0".into())]).canonical().as_deref(), Some("0"));
-        let inspected = |text: &str| Value::Text(text.into()).inspected().canonical();
+        let inspected = |text: &str| Value::Text(text.into()).inspected().canonical().map(Cow::into_owned);
         assert_eq!(inspected("[\"0\"]").as_deref(), Some("0"));
         assert_eq!(inspected("[\"a\", \"b\"]").as_deref(), Some(r#"["a","b"]"#));
         assert_eq!((inspected(""), inspected("[x]").as_deref()), (None, Some("[x]")));
