@@ -6,7 +6,7 @@
 //! for counterfactual and synthetic controls", 2021). The maximum over all window lengths and all looks is inside the calibration:
 //! looking after every sample is paid for.
 
-use crate::robust::{MAD_TO_SD, median_in_place, quantile_of_sorted};
+use crate::robust::{MAD_TO_SD, median_in_place, middle_near, quantile_of_sorted};
 use crate::share::Direction;
 
 /// Window lengths over which an effect is averaged, in steps.
@@ -159,8 +159,10 @@ impl Past {
     fn spread(&self) -> Vec<Means> {
         let looks = self.shape.horizon;
         let grid: Vec<usize> = (0..looks).step_by(STRIDE).chain([looks - 1]).collect();
-        let mut sizes = Vec::with_capacity(self.changes.len());
-        let measured: Vec<Means> = grid.iter().map(|&h| std::array::from_fn(|w| spread(self.moved(h, w), &mut sizes))).collect();
+        let mut sizes = vec![0.0; self.changes.len()];
+        let mut near: Means = [f64::NAN; WIDTHS.len()];
+        let mut of_width = |h: usize, w: usize| if h < self.first(w) { f64::NAN } else { self.spread_at(h, w, &mut sizes, &mut near[w]) };
+        let measured: Vec<Means> = grid.iter().map(|&h| std::array::from_fn(|w| of_width(h, w))).collect();
         let between = |h: usize, w: usize| {
             let (below, above) = (measured[h / STRIDE][w], measured[(h.div_ceil(STRIDE)).min(grid.len() - 1)][w]);
             let part = (h % STRIDE) as f64 / STRIDE as f64;
@@ -168,6 +170,26 @@ impl Past {
         };
         let defined = |h: usize, w: usize| self.moved(h, w).any(f64::is_finite);
         (0..looks).map(|h| std::array::from_fn(|w| if defined(h, w) { between(h, w) } else { f64::NAN })).collect()
+    }
+
+    /// The larger of half the RMS and the scaled median of how far the placebo changes moved by this look. `near` is the median at the
+    /// look before: this one is not far from it.
+    fn spread_at(&self, look: usize, width: usize, sizes: &mut [f64], near: &mut f64) -> f64 {
+        let means = &self.means[width][look..];
+        let (mut squares, mut count) = (0.0, 0);
+        for (at, level) in &self.changes {
+            let size = (means[*at] - level).abs();
+            sizes[count] = size.min(1e9);
+            // What is missing is written over by the next one.
+            if size.is_finite() {
+                squares += sizes[count] * sizes[count];
+                count += 1;
+            }
+        }
+        let sizes = &mut sizes[..count];
+        let Some((lower, upper)) = middle_near(sizes, *near) else { return f64::NAN };
+        *near = f64::midpoint(lower, upper);
+        (0.5 * (squares / count as f64).sqrt()).max(MAD_TO_SD * *near)
     }
 
     /// The largest standardised deviation of each placebo change, of those that have any.
@@ -287,22 +309,6 @@ impl Reference {
     pub fn spread(&self, look: usize, width: usize) -> f64 {
         self.spread[look.min(self.spread.len() - 1)][width]
     }
-}
-
-/// The larger of half the RMS and the scaled median of how far placebo changes moved. Sizes are kept by their bits, which order as they
-/// do and are quicker to compare.
-fn spread(moved: impl Iterator<Item = f64>, sizes: &mut Vec<u64>) -> f64 {
-    sizes.clear();
-    let mut squares = 0.0;
-    sizes.extend(moved.map(f64::abs).filter(|x| x.is_finite()).map(|x| x.min(1e9)).map(|x| {
-        squares += x * x;
-        x.to_bits()
-    }));
-    let Some(last) = sizes.len().checked_sub(1) else { return f64::NAN };
-    let rms = (squares / sizes.len() as f64).sqrt();
-    let (below, upper, _) = sizes.select_nth_unstable(last.div_ceil(2));
-    let lower = if last % 2 == 0 { *upper } else { below.iter().copied().max().unwrap_or(*upper) };
-    (0.5 * rms).max(MAD_TO_SD * f64::midpoint(f64::from_bits(lower), f64::from_bits(*upper)))
 }
 
 fn smoothed(raw: &[Means], floor: f64) -> Vec<Means> {

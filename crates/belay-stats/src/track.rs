@@ -255,6 +255,22 @@ impl Bets {
     }
 }
 
+/// Sorts by insertion where there are few, as there mostly are.
+fn sort_few(values: &mut [f64]) {
+    if values.len() > 16 {
+        values.sort_unstable_by(f64::total_cmp);
+        return;
+    }
+    for i in 1..values.len() {
+        let (value, mut j) = (values[i], i);
+        while j > 0 && values[j - 1].total_cmp(&value).is_gt() {
+            values[j] = values[j - 1];
+            j -= 1;
+        }
+        values[j] = value;
+    }
+}
+
 /// What is left of a mean when rivals have had their say: the one nearer to zero of it and of the differences to nearly all rivals, zero
 /// where the signs differ. A quarter of the rivals may disagree: one sick peer of four or more decides nothing. Where all moved far, they
 /// do not move by exactly the same: a part of the common movement is allowed for. `own` is how far the target moved, `differences` the
@@ -263,7 +279,7 @@ fn capped(mean: f64, own: f64, differences: &mut [f64]) -> f64 {
     if differences.len() < 2 {
         return mean;
     }
-    differences.sort_unstable_by(f64::total_cmp);
+    sort_few(differences);
     let last = differences.len() - 1;
     let spared = differences.len() / 4;
     let middle = 0.5 * (differences[last / 2] + differences[last.div_ceil(2)]);
