@@ -6,7 +6,7 @@
 //! for counterfactual and synthetic controls", 2021). The maximum over all window lengths and all looks is inside the calibration:
 //! looking after every sample is paid for.
 
-use crate::robust::{MAD_TO_SD, median_in_place, middle_near, quantile_of_sorted};
+use crate::robust::{MAD_TO_SD, median_in_place, middle_within, quantile_of_sorted};
 use crate::share::Direction;
 
 /// Window lengths over which an effect is averaged, in steps.
@@ -91,6 +91,9 @@ impl Running {
             sum += value;
             count += 1.0;
         }
+        if self.sums.len() == self.sums.capacity() {
+            self.sums.reserve(48);
+        }
         self.sums.push((sum, count));
         WIDTHS.map(|width| {
             if h + 1 < shape.grace + width {
@@ -104,6 +107,50 @@ impl Running {
     /// Forgets the steps from this one on.
     pub fn truncate(&mut self, steps: usize) {
         self.sums.truncate(steps);
+    }
+}
+
+/// Sums of what several did since a moment, step by step beside each other.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
+    many: usize,
+    steps: usize,
+    /// Sum and number of the values so far, after each step for each of them.
+    sums: Vec<(f64, f64)>,
+}
+
+impl Beside {
+    /// Takes the next values: as many at every step.
+    pub fn push(&mut self, shape: &Shape, values: &[f64]) {
+        self.many = values.len();
+        if self.sums.len() + self.many > self.sums.capacity() {
+            self.sums.reserve(48 * self.many);
+        }
+        let counts = self.steps >= shape.grace;
+        for value in values {
+            let (sum, count) = self.sums.len().checked_sub(self.many).map_or((0.0, 0.0), |before| self.sums[before]);
+            self.sums.push(if counts && value.is_finite() { (sum + value, count + 1.0) } else { (sum, count) });
+        }
+        self.steps += 1;
+    }
+
+    /// The means over the window of this width that ends with the last step, of those that are there.
+    pub fn means(&self, shape: &Shape, width: usize, out: &mut Vec<f64>) {
+        out.clear();
+        let width = WIDTHS[width];
+        if self.steps < shape.grace + width {
+            return;
+        }
+        let last = &self.sums[(self.steps - 1) * self.many..];
+        let begin = (self.steps - 1).checked_sub(width).map(|before| &self.sums[before * self.many..][..self.many]);
+        let mean = |j: usize| mean_of(width, last[j], begin.map_or((0.0, 0.0), |begin| begin[j]));
+        out.extend((0..self.many).map(mean).filter(|mean| mean.is_finite()));
+    }
+
+    /// Forgets the steps from this one on.
+    pub fn truncate(&mut self, steps: usize) {
+        self.steps = self.steps.min(steps);
+        self.sums.truncate(self.steps * self.many);
     }
 }
 
@@ -136,8 +183,10 @@ impl Past {
             sums.push((sum, count));
         }
         let means = WIDTHS.map(|width| {
-            let undefined = std::iter::repeat_n(f64::NAN, (width - 1).min(series.len() - from));
-            undefined.chain(sums.iter().zip(sums.iter().skip(width)).map(|(then, now)| mean_of(width, *now, *then))).collect()
+            let mut means = vec![f64::NAN; series.len() - from];
+            let windows = sums.iter().zip(sums.iter().skip(width));
+            means.iter_mut().skip(width - 1).zip(windows).for_each(|(mean, (then, now))| *mean = mean_of(width, *now, *then));
+            means
         });
         let moments = shape.moments(from, series.len());
         let levels = shape.levels(series, &moments);
@@ -187,7 +236,7 @@ impl Past {
             }
         }
         let sizes = &mut sizes[..count];
-        let Some((lower, upper)) = middle_near(sizes, *near) else { return f64::NAN };
+        let Some((lower, upper)) = middle_within(sizes, 0.75 * *near, 1.3 * *near) else { return f64::NAN };
         *near = f64::midpoint(lower, upper);
         (0.5 * (squares / count as f64).sqrt()).max(MAD_TO_SD * *near)
     }

@@ -39,11 +39,10 @@ pub fn middle_in_place(values: &mut [f64]) -> Option<(f64, f64)> {
 /// From so many values on, counting them out beats selecting among them.
 const MANY: usize = 48;
 
-/// As [`middle_in_place`], of finite values not below zero whose median is thought to be near `guess`: only those near it are put in order.
-/// A wrong guess, or one that is not a number, costs time and changes nothing.
+/// As [`middle_in_place`], of finite values whose middle is thought to lie between two bounds: only those between them are put in order.
+/// Wrong bounds, or such that are not numbers, cost time and change nothing.
 #[must_use]
-pub fn middle_near(values: &mut [f64], guess: f64) -> Option<(f64, f64)> {
-    let (low, high) = (0.75 * guess, 1.3 * guess);
+pub fn middle_within(values: &mut [f64], low: f64, high: f64) -> Option<(f64, f64)> {
     let mut near = [0.0; NEAR];
     let (mut below, mut taken) = (0, 0);
     for v in &*values {
@@ -59,8 +58,19 @@ pub fn middle_near(values: &mut [f64], guess: f64) -> Option<(f64, f64)> {
     middle_in_place(values)
 }
 
+/// The median of finite values, and their [`mad`], given their root mean square: of errors around zero it tells where both are to be
+/// looked for. The values are overwritten. `None` if empty.
+#[must_use]
+pub fn centre_and_mad(values: &mut [f64], rms: f64) -> Option<(f64, f64)> {
+    let middle = |(lower, upper)| midpoint(lower, upper);
+    let centre = middle_within(values, -0.12 * rms, 0.12 * rms).map(middle)?;
+    values.iter_mut().for_each(|v| *v = (*v - centre).abs());
+    let middle = middle_within(values, 0.55 * rms, 0.73 * rms).map(middle)?;
+    Some((centre, middle * MAD_TO_SD))
+}
+
 /// Room for values near a guess.
-const NEAR: usize = 64;
+const NEAR: usize = 128;
 
 /// The value at a place of the order, and the one before it; twice the same where only one is asked.
 fn selected(values: &mut [f64], at: usize, one: bool) -> (f64, f64) {
@@ -248,8 +258,11 @@ mod tests {
         #[test]
         fn a_guess_changes_nothing(values in prop::collection::vec(0f64..3.0, 1..200), guess in prop_oneof![0f64..3.0, Just(f64::NAN)]) {
             let expected = middle_in_place(&mut values.clone());
-            prop_assert_eq!(middle_near(&mut values.clone(), guess), expected);
-            prop_assert_eq!(middle_near(&mut values.clone(), median(&values).unwrap()), expected);
+            prop_assert_eq!(middle_within(&mut values.clone(), guess, 1.3 * guess), expected);
+            let near = median(&values).unwrap();
+            prop_assert_eq!(middle_within(&mut values.clone(), 0.9 * near, 1.1 * near), expected);
+            let (centre, spread) = centre_and_mad(&mut values.clone(), guess).unwrap();
+            prop_assert_eq!((Some(centre), Some(spread)), (median(&values), mad(&values)));
         }
 
         #[test]
