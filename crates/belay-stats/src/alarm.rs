@@ -10,6 +10,8 @@
 //! methods for comparative case studies", 2010). Bets count only where the windows at that look lean the same way, by at least what
 //! half of all placebo changes reach: the two must not contradict each other.
 
+use std::cell::Cell;
+
 use crate::contrast::Contrast;
 use crate::track::{Shown, Track};
 
@@ -89,8 +91,16 @@ impl Terms<'_> {
     pub fn believed_among(&self, contrast: &Contrast) -> Vec<Option<usize>> {
         let view = contrast.view();
         let share = self.share(view.hosts.len() > 1);
-        let bar = Bar { track: contrast.group(), shown: view.group, alpha: share, terms: *self, group: true, late: (0, 0) };
-        let enough = |look: usize, k: usize| bar.bets_threshold(k).is_some_and(|threshold| bar.bet(look, threshold));
+        let bar = Bar {
+            track: contrast.group(),
+            shown: view.group,
+            alpha: share,
+            terms: *self,
+            group: true,
+            late: (0, 0),
+            price: Cell::default(),
+        };
+        let enough = |look: usize, k: usize| bar.leans(look) && bar.bets_threshold(k).is_some_and(|threshold| bar.bet(look, threshold));
         // More signals lower the price: if all together are not enough, no number is.
         let least = |look: usize| if enough(look, self.signals) { (1..=self.signals).find(|k| enough(look, *k)) } else { None };
         (0..view.group.ln_e.len()).map(least).collect()
@@ -107,20 +117,21 @@ struct Bar<'a> {
     group: bool,
     /// Looks from the origin of the peers' calendar to this stream's first and last moment.
     late: (usize, usize),
+    /// The threshold of the bets that was asked for last, and for how many signals: it is the same at nearly every look.
+    price: Cell<Option<(usize, Option<f64>)>>,
 }
 
 impl Alarms {
     /// Weighs what a contrast shows. The peers are judged only if anything crossed.
     #[must_use]
     pub fn of(contrast: &mut Contrast, terms: Terms<'_>) -> Alarms {
-        let crossed = Bars::of(contrast, terms).all().any(Bar::crosses);
-        // Peers are judged before bars are made again: to judge them follows their series.
-        let jury: Vec<Vec<f64>> = if crossed { contrast.jury().into_iter().map(<[f64]>::to_vec).collect() } else { Vec::new() };
         let bars = Bars::of(contrast, terms);
-        let hosts = bars.hosts.iter().map(|bar| bar.as_ref().map(|bar| bar.weigh(&jury))).collect();
-        let rest = contrast.view().rest;
-        let led_by = rest.filter(|(_, rest)| !holds(contrast.group(), rest)).map(|(most, _)| most);
-        Alarms { group: bars.group.weigh(&jury), hosts, led_by }
+        if !bars.all().any(Bar::crosses) {
+            return bars.weigh(contrast, &[]);
+        }
+        // Peers are judged before bars are made again: to judge them follows their series.
+        let jury: Vec<Vec<f64>> = contrast.jury().into_iter().map(<[f64]>::to_vec).collect();
+        Bars::of(contrast, terms).weigh(contrast, &jury)
     }
 }
 
@@ -138,10 +149,28 @@ impl<'a> Bars<'a> {
         let last = (0..view.hosts.len()).filter_map(|i| contrast.late(i)).max().unwrap_or(0);
         let host = |(i, shown): (usize, &Option<&'a Shown>)| {
             let (shown, track, late) = ((*shown)?, contrast.host(i)?, contrast.late(i)?);
-            Some(Bar { track, shown, alpha: single, terms, group: false, late: (late, late) })
+            Some(Bar { track, shown, alpha: single, terms, group: false, late: (late, late), price: Cell::default() })
         };
         let hosts = view.hosts.iter().enumerate().map(host).collect();
-        Self { group: Bar { track: contrast.group(), shown: view.group, alpha: share, terms, group: true, late: (0, last) }, hosts }
+        Self {
+            group: Bar {
+                track: contrast.group(),
+                shown: view.group,
+                alpha: share,
+                terms,
+                group: true,
+                late: (0, last),
+                price: Cell::default(),
+            },
+            hosts,
+        }
+    }
+
+    fn weigh(&self, contrast: &Contrast, jury: &[Vec<f64>]) -> Alarms {
+        let hosts = self.hosts.iter().map(|bar| bar.as_ref().map(|bar| bar.weigh(jury))).collect();
+        let rest = contrast.view().rest;
+        let led_by = rest.filter(|(_, rest)| !holds(contrast.group(), rest)).map(|(most, _)| most);
+        Alarms { group: self.group.weigh(jury), hosts, led_by }
     }
 
     fn all(&self) -> impl Iterator<Item = &Bar<'a>> {
@@ -171,7 +200,15 @@ impl Bar<'_> {
     /// The threshold of the bets where those of `k` signals are believed together. Of a single host whose evidence has not even reached
     /// what the threshold is at least, that is enough to know.
     fn bets_threshold(&self, k: usize) -> Option<f64> {
-        let k = k.max(1) as f64;
+        if let Some((_, threshold)) = self.price.get().filter(|(of, _)| *of == k) {
+            return threshold;
+        }
+        let threshold = self.priced(k.max(1) as f64);
+        self.price.set(Some((k, threshold)));
+        threshold
+    }
+
+    fn priced(&self, k: f64) -> Option<f64> {
         let least = self.terms.caution * self.track.evidence_at_least(self.alpha * k)?;
         if !self.group && self.shown.ln_e.iter().all(|e| *e <= least) {
             return Some(least);
@@ -236,11 +273,12 @@ impl Bar<'_> {
             alarm.p = self.track.reference.as_ref().filter(|_| largest.is_finite()).map(|reference| reference.p_value(largest));
         }
         if let Some(mut bar) = self.bets_threshold(1).filter(|_| !self.shown.ln_e.is_empty()) {
-            for look in 0..self.shown.ln_e.len() {
+            for look in (0..self.shown.ln_e.len()).filter(|look| self.leans(*look)) {
                 let here = self.bets_threshold(self.together(look)).unwrap_or(bar);
-                if self.bet(look, here) && alarm.bets.is_none() && !self.vetoed(look, jury, &mut alarm) {
+                if self.bet(look, here) && !self.vetoed(look, jury, &mut alarm) {
                     alarm.bets = Some(look);
                     bar = here;
+                    break;
                 }
             }
             alarm.ln_e = Some((self.shown.ln_e.iter().copied().fold(f64::NEG_INFINITY, f64::max), bar));

@@ -144,7 +144,7 @@ impl Contrast {
             .collect();
         let past = mean(&subjects.iter().flatten().map(|s| s.aligned_past(origin)).collect::<Vec<_>>(), origin)?;
         let floor = scales.first().map_or_else(|| subjects.iter().flatten().next().map_or(0.02, |s| s.scale.floor()), |s| s.0.floor());
-        let group = Track::calibrate(past, question.season.unwrap_or(0), question.asked(floor), Betting::Yes);
+        let group = Track::calibrate(&past, question.season.unwrap_or(0), question.asked(floor), Betting::Yes);
         if subjects.len() > 1 {
             subjects.iter_mut().flatten().for_each(|subject| subject.calibrate(question, Betting::Yes));
         }
@@ -335,7 +335,7 @@ impl Subject {
 
     fn calibrate(&mut self, question: Question, betting: Betting) {
         let from = question.season.unwrap_or(0);
-        self.track = Some(Track::calibrate(self.past.clone(), from, question.asked(self.scale.floor()), betting));
+        self.track = Some(Track::calibrate(&self.past, from, question.asked(self.scale.floor()), betting));
     }
 
     /// What it shows by itself, where it is judged by itself.
@@ -425,13 +425,16 @@ impl Sum {
 }
 
 fn scale(nature: Nature, past: &[f64]) -> (Scale, f64) {
+    let mut there: Vec<f64> = past.iter().copied().filter(|v| v.is_finite()).collect();
+    let middle = middle_in_place(&mut there);
     let scale = match nature {
-        Nature::Proportional => Scale::proportional(past),
+        Nature::Proportional if past.iter().any(|v| *v < 0.0) => Scale::proportional(past),
+        // Of values that are not below zero the usual size is the usual value.
+        Nature::Proportional => Scale::of_level(middle.map_or(0.0, |(lower, upper)| f64::midpoint(lower, upper))),
         Nature::Counted => Scale::Root,
     };
     // Scales rise with their values, so that the median of all is made of the middle two.
-    let mut there: Vec<f64> = past.iter().copied().filter(|v| v.is_finite()).collect();
-    let centre = middle_in_place(&mut there).map_or(0.0, |(lower, upper)| f64::midpoint(scale.of(lower), scale.of(upper)));
+    let centre = middle.map_or(0.0, |(lower, upper)| f64::midpoint(scale.of(lower), scale.of(upper)));
     (scale, centre)
 }
 

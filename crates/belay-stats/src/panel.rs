@@ -6,7 +6,7 @@
 
 use crate::ridge::{Products, Ridge, dot, residuals};
 use crate::robust::median_in_place;
-use crate::season::seasonal;
+use crate::season::seasonal_beyond;
 
 /// Members that enter the regression one by one, at most.
 pub const MEMBERS_MAX: usize = 12;
@@ -18,6 +18,9 @@ const LAMBDA_MIN: f64 = 0.2;
 const LAMBDA_MAX: f64 = 5.0;
 /// A past of so many steps is short.
 const SHORT: f64 = 100.0;
+
+/// So many members are few.
+const FEW: usize = 24;
 
 /// Steps with a target value that a regression needs for each of its columns.
 const STEPS_A_COLUMN: usize = 4;
@@ -63,11 +66,33 @@ impl Panel {
     }
 
     fn sum_up(&mut self, step: usize) {
-        self.present.clear();
-        self.present.extend(self.members.iter().map(|m| m[step]).filter(|v| v.is_finite()));
-        let n = self.present.len() as f64;
-        self.mean.push(if self.present.is_empty() { f64::NAN } else { self.present.iter().sum::<f64>() / n });
-        self.median.push(small_median(&mut self.present));
+        let there = self.members.iter().map(|m| m[step]).filter(|v| v.is_finite());
+        if self.members.len() > FEW {
+            self.present.clear();
+            self.present.extend(there);
+            let n = self.present.len() as f64;
+            self.mean.push(if self.present.is_empty() { f64::NAN } else { self.present.iter().sum::<f64>() / n });
+            self.median.push(median_in_place(&mut self.present).unwrap_or(f64::NAN));
+            return;
+        }
+        // Few are put in order as they come.
+        let (mut sorted, mut n, mut sum) = ([0.0; FEW], 0, -0.0);
+        for v in there {
+            let mut at = n;
+            while at > 0 && sorted[at - 1] > v {
+                sorted[at] = sorted[at - 1];
+                at -= 1;
+            }
+            sorted[at] = v;
+            sum += v;
+            n += 1;
+        }
+        self.mean.push(if n == 0 { f64::NAN } else { sum / n as f64 });
+        self.median.push(match n {
+            0 => f64::NAN,
+            _ if n % 2 == 1 => sorted[n / 2],
+            _ => 0.5 * (sorted[n / 2 - 1] + sorted[n / 2]),
+        });
     }
 
     /// The panel without one of its members.
@@ -196,26 +221,6 @@ fn product(a: &[f64], b: &[f64]) -> f64 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(1e-12)
 }
 
-/// The median of a few values by insertion; NaN of none.
-fn small_median(values: &mut [f64]) -> f64 {
-    if values.len() > 24 {
-        return median_in_place(values).unwrap_or(f64::NAN);
-    }
-    for i in 1..values.len() {
-        let mut j = i;
-        while j > 0 && values[j - 1] > values[j] {
-            values.swap(j - 1, j);
-            j -= 1;
-        }
-    }
-    let n = values.len();
-    match n {
-        0 => f64::NAN,
-        _ if n % 2 == 1 => values[n / 2],
-        _ => 0.5 * (values[n / 2 - 1] + values[n / 2]),
-    }
-}
-
 /// The calendar of a prediction.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Calendar {
@@ -252,11 +257,7 @@ impl Predictor {
         let chosen = design.choose(panel, &target[..until]);
         let length = calendar.season.unwrap_or(1);
         let season = match calendar.season {
-            Some(length) => {
-                let mut extended = target[..until].to_vec();
-                extended.resize(until + length, f64::NAN);
-                seasonal(&extended, length, until)
-            }
+            Some(length) => seasonal_beyond(&target[..until], length, until, length),
             None => Vec::new(),
         };
         let mut own = vec![0.0; until - from];

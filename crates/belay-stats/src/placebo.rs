@@ -6,7 +6,7 @@
 //! for counterfactual and synthetic controls", 2021). The maximum over all window lengths and all looks is inside the calibration:
 //! looking after every sample is paid for.
 
-use crate::robust::{MAD_TO_SD, median_in_place, quantile_of_sorted};
+use crate::robust::{MAD_TO_SD, median_in_place, middle_within, quantile_of_sorted};
 use crate::share::Direction;
 
 /// Window lengths over which an effect is averaged, in steps.
@@ -91,6 +91,9 @@ impl Running {
             sum += value;
             count += 1.0;
         }
+        if self.sums.len() == self.sums.capacity() {
+            self.sums.reserve(48);
+        }
         self.sums.push((sum, count));
         WIDTHS.map(|width| {
             if h + 1 < shape.grace + width {
@@ -104,6 +107,50 @@ impl Running {
     /// Forgets the steps from this one on.
     pub fn truncate(&mut self, steps: usize) {
         self.sums.truncate(steps);
+    }
+}
+
+/// Sums of what several did since a moment, step by step beside each other.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
+    many: usize,
+    steps: usize,
+    /// Sum and number of the values so far, after each step for each of them.
+    sums: Vec<(f64, f64)>,
+}
+
+impl Beside {
+    /// Takes the next values: as many at every step.
+    pub fn push(&mut self, shape: &Shape, values: &[f64]) {
+        self.many = values.len();
+        if self.sums.len() + self.many > self.sums.capacity() {
+            self.sums.reserve(48 * self.many);
+        }
+        let counts = self.steps >= shape.grace;
+        for value in values {
+            let (sum, count) = self.sums.len().checked_sub(self.many).map_or((0.0, 0.0), |before| self.sums[before]);
+            self.sums.push(if counts && value.is_finite() { (sum + value, count + 1.0) } else { (sum, count) });
+        }
+        self.steps += 1;
+    }
+
+    /// The means over the window of this width that ends with the last step, of those that are there.
+    pub fn means(&self, shape: &Shape, width: usize, out: &mut Vec<f64>) {
+        out.clear();
+        let width = WIDTHS[width];
+        if self.steps < shape.grace + width {
+            return;
+        }
+        let last = &self.sums[(self.steps - 1) * self.many..];
+        let begin = (self.steps - 1).checked_sub(width).map(|before| &self.sums[before * self.many..][..self.many]);
+        let mean = |j: usize| mean_of(width, last[j], begin.map_or((0.0, 0.0), |begin| begin[j]));
+        out.extend((0..self.many).map(mean).filter(|mean| mean.is_finite()));
+    }
+
+    /// Forgets the steps from this one on.
+    pub fn truncate(&mut self, steps: usize) {
+        self.steps = self.steps.min(steps);
+        self.sums.truncate(self.steps * self.many);
     }
 }
 
@@ -136,8 +183,10 @@ impl Past {
             sums.push((sum, count));
         }
         let means = WIDTHS.map(|width| {
-            let undefined = std::iter::repeat_n(f64::NAN, (width - 1).min(series.len() - from));
-            undefined.chain(sums.iter().zip(sums.iter().skip(width)).map(|(then, now)| mean_of(width, *now, *then))).collect()
+            let mut means = vec![f64::NAN; series.len() - from];
+            let windows = sums.iter().zip(sums.iter().skip(width));
+            means.iter_mut().skip(width - 1).zip(windows).for_each(|(mean, (then, now))| *mean = mean_of(width, *now, *then));
+            means
         });
         let moments = shape.moments(from, series.len());
         let levels = shape.levels(series, &moments);
@@ -159,8 +208,10 @@ impl Past {
     fn spread(&self) -> Vec<Means> {
         let looks = self.shape.horizon;
         let grid: Vec<usize> = (0..looks).step_by(STRIDE).chain([looks - 1]).collect();
-        let mut sizes = Vec::with_capacity(self.changes.len());
-        let measured: Vec<Means> = grid.iter().map(|&h| std::array::from_fn(|w| spread(self.moved(h, w), &mut sizes))).collect();
+        let mut sizes = vec![0.0; self.changes.len()];
+        let mut near: Means = [f64::NAN; WIDTHS.len()];
+        let mut of_width = |h: usize, w: usize| if h < self.first(w) { f64::NAN } else { self.spread_at(h, w, &mut sizes, &mut near[w]) };
+        let measured: Vec<Means> = grid.iter().map(|&h| std::array::from_fn(|w| of_width(h, w))).collect();
         let between = |h: usize, w: usize| {
             let (below, above) = (measured[h / STRIDE][w], measured[(h.div_ceil(STRIDE)).min(grid.len() - 1)][w]);
             let part = (h % STRIDE) as f64 / STRIDE as f64;
@@ -168,6 +219,26 @@ impl Past {
         };
         let defined = |h: usize, w: usize| self.moved(h, w).any(f64::is_finite);
         (0..looks).map(|h| std::array::from_fn(|w| if defined(h, w) { between(h, w) } else { f64::NAN })).collect()
+    }
+
+    /// The larger of half the RMS and the scaled median of how far the placebo changes moved by this look. `near` is the median at the
+    /// look before: this one is not far from it.
+    fn spread_at(&self, look: usize, width: usize, sizes: &mut [f64], near: &mut f64) -> f64 {
+        let means = &self.means[width][look..];
+        let (mut squares, mut count) = (0.0, 0);
+        for (at, level) in &self.changes {
+            let size = (means[*at] - level).abs();
+            sizes[count] = size.min(1e9);
+            // What is missing is written over by the next one.
+            if size.is_finite() {
+                squares += sizes[count] * sizes[count];
+                count += 1;
+            }
+        }
+        let sizes = &mut sizes[..count];
+        let Some((lower, upper)) = middle_within(sizes, 0.75 * *near, 1.3 * *near) else { return f64::NAN };
+        *near = f64::midpoint(lower, upper);
+        (0.5 * (squares / count as f64).sqrt()).max(MAD_TO_SD * *near)
     }
 
     /// The largest standardised deviation of each placebo change, of those that have any.
@@ -287,22 +358,6 @@ impl Reference {
     pub fn spread(&self, look: usize, width: usize) -> f64 {
         self.spread[look.min(self.spread.len() - 1)][width]
     }
-}
-
-/// The larger of half the RMS and the scaled median of how far placebo changes moved. Sizes are kept by their bits, which order as they
-/// do and are quicker to compare.
-fn spread(moved: impl Iterator<Item = f64>, sizes: &mut Vec<u64>) -> f64 {
-    sizes.clear();
-    let mut squares = 0.0;
-    sizes.extend(moved.map(f64::abs).filter(|x| x.is_finite()).map(|x| x.min(1e9)).map(|x| {
-        squares += x * x;
-        x.to_bits()
-    }));
-    let Some(last) = sizes.len().checked_sub(1) else { return f64::NAN };
-    let rms = (squares / sizes.len() as f64).sqrt();
-    let (below, upper, _) = sizes.select_nth_unstable(last.div_ceil(2));
-    let lower = if last % 2 == 0 { *upper } else { below.iter().copied().max().unwrap_or(*upper) };
-    (0.5 * rms).max(MAD_TO_SD * f64::midpoint(f64::from_bits(lower), f64::from_bits(*upper)))
 }
 
 fn smoothed(raw: &[Means], floor: f64) -> Vec<Means> {

@@ -6,8 +6,7 @@
 //! Products of columns are what costs, and regressions of several targets share columns: they are given once. What differs from them (a
 //! row without a target, a row weighed down) is added or taken away row by row, as such rows are few.
 
-use crate::robust::MAD_TO_SD;
-use crate::robust::median_in_place;
+use crate::robust::centre_and_mad;
 
 /// How a regression is made.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -150,9 +149,8 @@ impl<'c> System<'c> {
         let residuals = &self.residuals;
         self.scratch.clear();
         self.scratch.extend(self.kept.iter().map(|&t| residuals[t]));
-        let centre = median_in_place(&mut self.scratch).unwrap_or(0.0);
-        self.scratch.iter_mut().for_each(|r| *r = (*r - centre).abs());
-        let bar = HUBER * (MAD_TO_SD * median_in_place(&mut self.scratch).unwrap_or(0.0) + 1e-9);
+        let rms = (dot(&self.scratch, &self.scratch) / self.scratch.len().max(1) as f64).sqrt();
+        let bar = HUBER * (centre_and_mad(&mut self.scratch, rms).map_or(0.0, |(_, mad)| mad) + 1e-9);
         weighed.clear();
         let beyond = self.kept.iter().filter(|&&t| residuals[t].abs() > bar);
         weighed.extend(beyond.map(|&t| (t, bar / residuals[t].abs() - 1.0)));

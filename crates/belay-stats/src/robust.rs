@@ -27,15 +27,117 @@ pub fn middle_in_place(values: &mut [f64]) -> Option<(f64, f64)> {
     if values.is_empty() {
         return None;
     }
-    let upper_at = values.len() / 2;
-    let odd = values.len() % 2 == 1;
-    let (below, upper, _) = values.select_nth_unstable_by(upper_at, f64::total_cmp);
-    let upper = *upper;
-    if odd {
-        return Some((upper, upper));
+    if values.len() >= MANY
+        && let Some(middle) = counted_out(values)
+    {
+        return Some(middle);
     }
-    let lower = below.iter().copied().max_by(f64::total_cmp)?;
-    Some((lower, upper))
+    let at = values.len() / 2;
+    Some(selected(values, at, values.len() % 2 == 1))
+}
+
+/// From so many values on, counting them out beats selecting among them.
+const MANY: usize = 48;
+
+/// As [`middle_in_place`], of finite values whose middle is thought to lie between two bounds: only those between them are put in order.
+/// Wrong bounds, or such that are not numbers, cost time and change nothing.
+#[must_use]
+pub fn middle_within(values: &mut [f64], low: f64, high: f64) -> Option<(f64, f64)> {
+    let mut near = [0.0; NEAR];
+    let (mut below, mut taken) = (0, 0);
+    for v in &*values {
+        near[taken % NEAR] = *v;
+        below += usize::from(*v < low);
+        taken += usize::from(*v >= low && *v <= high);
+    }
+    let (at, one) = (values.len() / 2, values.len() % 2 == 1);
+    let first = if one { at } else { at.saturating_sub(1) };
+    if taken < NEAR && below <= first && at < below + taken {
+        return Some(selected(&mut near[..taken], at - below, one));
+    }
+    middle_in_place(values)
+}
+
+/// The median of finite values, and their [`mad`], given their root mean square: of errors around zero it tells where both are to be
+/// looked for. The values are overwritten. `None` if empty.
+#[must_use]
+pub fn centre_and_mad(values: &mut [f64], rms: f64) -> Option<(f64, f64)> {
+    let middle = |(lower, upper)| midpoint(lower, upper);
+    let centre = middle_within(values, -0.12 * rms, 0.12 * rms).map(middle)?;
+    values.iter_mut().for_each(|v| *v = (*v - centre).abs());
+    let middle = middle_within(values, 0.55 * rms, 0.73 * rms).map(middle)?;
+    Some((centre, middle * MAD_TO_SD))
+}
+
+/// Room for values near a guess.
+const NEAR: usize = 128;
+
+/// The value at a place of the order, and the one before it; twice the same where only one is asked.
+fn selected(values: &mut [f64], at: usize, one: bool) -> (f64, f64) {
+    let (below, upper, _) = values.select_nth_unstable_by(at, f64::total_cmp);
+    let upper = *upper;
+    let lower = if one { upper } else { below.iter().copied().max_by(f64::total_cmp).unwrap_or(upper) };
+    (lower, upper)
+}
+
+/// Buckets of equal width between the smallest and the largest value.
+const BUCKETS: usize = 128;
+
+/// The middle of many values: they are counted by bucket, and only those in the bucket of the middle are put in order. `None` where
+/// buckets cannot tell them apart.
+fn counted_out(values: &[f64]) -> Option<(f64, f64)> {
+    let (least, most) = range(values)?;
+    let part = (BUCKETS - 1) as f64 / (most - least);
+    if !(part.is_finite() && part > 0.0) {
+        return None;
+    }
+    // Added to 2^52 a number is rounded to a whole one in the lowest bits. Larger values never get a smaller bucket.
+    let bucket = |v: f64| ((v - least) * part + 4_503_599_627_370_496.0).to_bits() as usize % BUCKETS;
+    let mut counts = [0_u32; BUCKETS];
+    values.iter().for_each(|v| counts[bucket(*v)] += 1);
+    let at = values.len() / 2;
+    let one = values.len() % 2 == 1;
+    let (mut before, mut first) = (0, 0);
+    while before + counts[first] as usize <= if one { at } else { at - 1 } {
+        before += counts[first] as usize;
+        first += 1;
+    }
+    let (mut there, mut last) = (counts[first] as usize, first);
+    while before + there <= at {
+        last += 1;
+        there += counts[last] as usize;
+    }
+    let mut few = [0.0; MANY];
+    let mut many = Vec::new();
+    let room = if there < MANY {
+        &mut few[..=there]
+    } else {
+        many.resize(there + 1, 0.0);
+        &mut many[..]
+    };
+    let mut taken = 0;
+    for v in values {
+        room[taken] = *v;
+        let bucket = bucket(*v);
+        taken += usize::from(first <= bucket && bucket <= last);
+    }
+    Some(selected(&mut room[..there], at - before, one))
+}
+
+/// The smallest and the largest value, in lanes; `None` if any is not finite.
+fn range(values: &[f64]) -> Option<(f64, f64)> {
+    const LANES: usize = 4;
+    let (mut least, mut most, mut finite) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES], true);
+    let mut take = |lane: usize, v: f64| {
+        least[lane] = if v < least[lane] { v } else { least[lane] };
+        most[lane] = if v > most[lane] { v } else { most[lane] };
+        finite &= v.is_finite();
+    };
+    let mut chunks = values.chunks_exact(LANES);
+    chunks.by_ref().for_each(|chunk| (0..LANES).for_each(|lane| take(lane, chunk[lane])));
+    chunks.remainder().iter().enumerate().for_each(|(lane, v)| take(lane, *v));
+    let (least, most) = (least.into_iter().fold(f64::INFINITY, f64::min), most.into_iter().fold(f64::NEG_INFINITY, f64::max));
+    finite.then_some((least, most))
 }
 
 /// The median absolute deviation from the median, times 1.4826 ([`MAD_TO_SD`]), in the unit of `values`. `None` if empty.
@@ -133,6 +235,34 @@ mod tests {
         fn the_median_is_the_half_quantile(values in prop::collection::vec(-1e6f64..1e6, 1..60)) {
             let (m, q) = (median(&values).unwrap(), quantile(&values, 0.5).unwrap());
             prop_assert!((m - q).abs() <= 1e-9 * m.abs().max(1.0), "{} {}", m, q);
+        }
+
+        #[test]
+        fn counting_out_finds_what_selecting_finds(
+            values in prop::collection::vec(prop_oneof![
+                8 => -3f64..3.0, 2 => Just(0.0), 1 => Just(-0.0), 1 => any::<f64>(), 1 => 1e9f64..1e12,
+            ], 48..400),
+        ) {
+            let (at, one) = (values.len() / 2, values.len() % 2 == 1);
+            let expected = selected(&mut values.clone(), at, one);
+            let found = middle_in_place(&mut values.clone()).unwrap();
+            prop_assert_eq!((found.0.to_bits(), found.1.to_bits()), (expected.0.to_bits(), expected.1.to_bits()));
+            let calm: Vec<f64> = values.iter().map(|v| v.clamp(-4.0, 1e6)).filter(|v| !v.is_nan()).collect();
+            let (at, one) = (calm.len() / 2, calm.len() % 2 == 1);
+            let expected = selected(&mut calm.clone(), at, one);
+            if let Some(found) = counted_out(&calm) {
+                prop_assert_eq!((found.0.to_bits(), found.1.to_bits()), (expected.0.to_bits(), expected.1.to_bits()));
+            }
+        }
+
+        #[test]
+        fn a_guess_changes_nothing(values in prop::collection::vec(0f64..3.0, 1..200), guess in prop_oneof![0f64..3.0, Just(f64::NAN)]) {
+            let expected = middle_in_place(&mut values.clone());
+            prop_assert_eq!(middle_within(&mut values.clone(), guess, 1.3 * guess), expected);
+            let near = median(&values).unwrap();
+            prop_assert_eq!(middle_within(&mut values.clone(), 0.9 * near, 1.1 * near), expected);
+            let (centre, spread) = centre_and_mad(&mut values.clone(), guess).unwrap();
+            prop_assert_eq!((Some(centre), Some(spread)), (median(&values), mad(&values)));
         }
 
         #[test]

@@ -4,11 +4,19 @@
 /// `until` are ever averaged: the column of a step after a change knows nothing of the time since. NaN is missing.
 #[must_use]
 pub fn seasonal(y: &[f64], length: usize, until: usize) -> Vec<f64> {
+    seasonal_beyond(y, length, until, 0)
+}
+
+/// As [`seasonal`], and so many steps beyond the end.
+#[must_use]
+pub fn seasonal_beyond(y: &[f64], length: usize, until: usize, beyond: usize) -> Vec<f64> {
     let length = length.max(1);
     let mut sums = vec![(0.0, 0u32); length];
-    let mut out = Vec::with_capacity(y.len());
-    for (t, value) in y.iter().enumerate() {
-        let (sum, count) = &mut sums[t % length];
+    let mut out = Vec::with_capacity(y.len() + beyond);
+    let mut phase = 0;
+    for (t, value) in y.iter().chain(std::iter::repeat_n(&f64::NAN, beyond)).enumerate() {
+        let (sum, count) = &mut sums[phase];
+        phase = if phase + 1 == length { 0 } else { phase + 1 };
         out.push(if *count > 0 { *sum / f64::from(*count) } else { 0.0 });
         if t < until && value.is_finite() {
             *sum += value;

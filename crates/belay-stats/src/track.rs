@@ -6,7 +6,8 @@
 
 use std::sync::OnceLock;
 
-use crate::placebo::{Means, Reference, Running, Shape, WIDTHS};
+use crate::placebo::{Beside, Means, Reference, Running, Shape, WIDTHS};
+use crate::robust::centre_and_mad;
 use crate::share::Direction;
 use crate::wealth::{self, Wealth, Whitener};
 
@@ -16,6 +17,9 @@ const STRETCHES_MIN: usize = 12;
 /// So many stretches that do not overlap make a guard that is believed as it is. Of fewer, one that reaches far may well be missing:
 /// more evidence is asked.
 const APART: f64 = 12.0;
+
+/// Steps that room is made for at once.
+const ROOM: usize = 48;
 
 /// What a track is asked.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -103,12 +107,12 @@ pub struct Stream {
     shown: Shown,
     target: Running,
     own: Running,
-    differences: Vec<Running>,
+    differences: Beside,
     /// What rivals leave of each single step: what is bet on.
     left: Vec<f64>,
     wealth: Vec<Wealth>,
-    /// Room for the means of the differences, and for those that are there.
-    rivals: (Vec<Means>, Vec<f64>),
+    /// Room for the means of the differences that are there.
+    rivals: Vec<f64>,
 }
 
 impl Stream {
@@ -138,22 +142,31 @@ impl Stream {
         self.shown.means.truncate(steps);
         self.left.truncate(steps);
         self.wealth.truncate(steps);
-        [&mut self.target, &mut self.own].into_iter().chain(&mut self.differences).for_each(|running| running.truncate(steps));
+        [&mut self.target, &mut self.own].into_iter().for_each(|running| running.truncate(steps));
+        self.differences.truncate(steps);
+    }
+
+    /// Makes room for many steps at once.
+    fn make_room(&mut self) {
+        if self.left.len() == self.left.capacity() {
+            self.left.reserve(ROOM);
+            self.shown.deviation.reserve(ROOM);
+            self.shown.uncapped.reserve(ROOM);
+            self.shown.ln_e.reserve(ROOM);
+            self.shown.means.reserve(ROOM);
+            self.wealth.reserve(ROOM);
+        }
     }
 
     /// The means over the windows that end with a step, and what is left of them when rivals have had their say.
     fn means(&mut self, shape: &Shape, step: &Step<'_>, level: f64) -> (Means, Means) {
         let all = self.target.push(shape, (step.residual - level) * step.weight);
         let own = self.own.push(shape, step.own);
-        self.differences.resize_with(step.differences.len(), Running::default);
-        let (rivals, there) = &mut self.rivals;
-        rivals.clear();
-        rivals.extend(self.differences.iter_mut().zip(step.differences).map(|(running, d)| running.push(shape, *d)));
+        self.differences.push(shape, step.differences);
         let mut left = all;
         for (width, mean) in left.iter_mut().enumerate() {
-            there.clear();
-            there.extend(rivals.iter().map(|row| row[width]).filter(|d| d.is_finite()));
-            *mean = capped(*mean, own[width], there);
+            self.differences.means(shape, width, &mut self.rivals);
+            *mean = capped(*mean, own[width], &mut self.rivals);
         }
         (all, left)
     }
@@ -162,15 +175,15 @@ impl Stream {
 impl Track {
     /// Calibrates on the past; the moment in question is its end. `from` is the first step of it that can be used.
     #[must_use]
-    pub fn calibrate(past: Vec<f64>, from: usize, asked: Asked, betting: Betting) -> Track {
+    pub fn calibrate(past: &[f64], from: usize, asked: Asked, betting: Betting) -> Track {
         let until = past.len();
         let from = from.min(until);
-        let level = asked.shape.level(&past, until);
-        let reference = Reference::of(&past, from, asked.shape, asked.floor, asked.direction);
+        let level = asked.shape.level(past, until);
+        let reference = Reference::of(past, from, asked.shape, asked.floor, asked.direction);
         let bets = if betting == Betting::Yes { Bets::fit(&past[from..], &asked) } else { None };
         let mut there: Vec<f64> = past[from..].iter().copied().filter(|v| v.is_finite()).collect();
         let rms = (there.iter().map(|e| e * e).sum::<f64>() / there.len().max(1) as f64).sqrt();
-        let noise = crate::robust::mad_in_place(&mut there).unwrap_or(0.0).max(rms);
+        let noise = centre_and_mad(&mut there, rms).map_or(0.0, |(_, mad)| mad).max(rms);
         let last = past.iter().rev().copied().find(|v| v.is_finite()).unwrap_or(0.0);
         let before = std::array::from_fn(|lag| until.checked_sub(lag + 1).map_or(f64::NAN, |t| past[t]));
         Track { asked, before, last, level, reference, bets, noise }
@@ -179,6 +192,7 @@ impl Track {
     /// Follows the next step since the moment.
     pub fn follow(&self, stream: &mut Stream, step: &Step<'_>) {
         let look = stream.len();
+        stream.make_room();
         let (all, means) = stream.means(&self.asked.shape, step, self.level);
         let deviation = |means: &Means| self.reference.as_ref().map_or(f64::NEG_INFINITY, |reference| reference.deviation(look, means));
         // The bets are made on single steps, so they are fed what rivals leave of single steps.
@@ -255,6 +269,22 @@ impl Bets {
     }
 }
 
+/// Sorts by insertion where there are few, as there mostly are.
+fn sort_few(values: &mut [f64]) {
+    if values.len() > 16 {
+        values.sort_unstable_by(f64::total_cmp);
+        return;
+    }
+    for i in 1..values.len() {
+        let (value, mut j) = (values[i], i);
+        while j > 0 && values[j - 1].total_cmp(&value).is_gt() {
+            values[j] = values[j - 1];
+            j -= 1;
+        }
+        values[j] = value;
+    }
+}
+
 /// What is left of a mean when rivals have had their say: the one nearer to zero of it and of the differences to nearly all rivals, zero
 /// where the signs differ. A quarter of the rivals may disagree: one sick peer of four or more decides nothing. Where all moved far, they
 /// do not move by exactly the same: a part of the common movement is allowed for. `own` is how far the target moved, `differences` the
@@ -263,7 +293,7 @@ fn capped(mean: f64, own: f64, differences: &mut [f64]) -> f64 {
     if differences.len() < 2 {
         return mean;
     }
-    differences.sort_unstable_by(f64::total_cmp);
+    sort_few(differences);
     let last = differences.len() - 1;
     let spared = differences.len() / 4;
     let middle = 0.5 * (differences[last / 2] + differences[last.div_ceil(2)]);

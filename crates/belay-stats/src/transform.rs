@@ -8,6 +8,9 @@ use crate::robust::median_in_place;
 /// Keeps the logarithm away from minus infinity: a tenth of the usual level.
 const LOG_OFFSET: f64 = 0.1;
 
+/// Keeps a level above zero.
+const SMALLEST: f64 = 1e-12;
+
 /// Values beyond it are no longer told apart, so that nothing computed from them overflows.
 const LIMIT: f64 = 1e6;
 
@@ -33,8 +36,14 @@ impl Scale {
     #[must_use]
     pub fn proportional(past: &[f64]) -> Scale {
         let mut sizes: Vec<f64> = past.iter().filter(|x| x.is_finite()).map(|x| x.abs()).collect();
-        let level = median_in_place(&mut sizes).unwrap_or(0.0) + 1e-12;
-        if past.iter().any(|x| *x < 0.0) { Scale::Signed { level } } else { Scale::Log { level } }
+        let median = median_in_place(&mut sizes).unwrap_or(0.0);
+        if past.iter().any(|x| *x < 0.0) { Scale::Signed { level: median + SMALLEST } } else { Scale::of_level(median) }
+    }
+
+    /// The scale for values that vary in proportion and are not below zero, of which this is the median.
+    #[must_use]
+    pub fn of_level(median: f64) -> Scale {
+        Scale::Log { level: median + SMALLEST }
     }
 
     /// A value on this scale; NaN stays NaN.

@@ -7,7 +7,7 @@
 //! its threshold is raised to what placebo stretches of the past reach.
 
 use crate::ridge::Ridge;
-use crate::robust::{mad, median, quantile};
+use crate::robust::{centre_and_mad, quantile};
 use crate::share::Direction;
 
 /// Order of the autoregression.
@@ -48,12 +48,13 @@ impl Whitener {
         let lags: [&[f64]; ORDER] = std::array::from_fn(|i| &there[ORDER - 1 - i..][..rows]);
         let found = Ridge { lambda: 1e-6, intercept: false, solves: 4 }.fit(&lags, &past[ORDER..])?;
         let mut whitener = Whitener { ar: [found[0], found[1], found[2]], centre: 0.0, scale: 1.0 };
-        let innovations: Vec<f64> = (ORDER..past.len()).map(|t| whitener.innovation(past, t)).filter(|w| w.is_finite()).collect();
+        let mut innovations: Vec<f64> = (ORDER..past.len()).map(|t| whitener.innovation(past, t)).filter(|w| w.is_finite()).collect();
         let n = innovations.len() as f64;
         let mean = innovations.iter().sum::<f64>() / n;
         let sd = (innovations.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / n).sqrt();
-        whitener.centre = median(&innovations)?;
-        whitener.scale = mad(&innovations)?.max(heavy * sd).max(0.001);
+        let (centre, mad) = centre_and_mad(&mut innovations, sd)?;
+        whitener.centre = centre;
+        whitener.scale = mad.max(heavy * sd).max(0.001);
         Some(whitener)
     }
 

@@ -43,7 +43,8 @@ impl Watch {
         for (rows, signal) in rows.iter_mut().zip(&trial.signals) {
             rows.update(trial, signal, past.windows.get(&signal.name), None);
         }
-        Self { trial: trial.clone(), past: past.clone(), rows, calibrated: vec![None; signals] }
+        let windows = past.windows.iter().map(|(name, window)| (name.clone(), window::with_room(window))).collect();
+        Self { trial: trial.clone(), past: Evidence { at: past.at, windows }, rows, calibrated: vec![None; signals] }
     }
 
     /// Whether it watches this very trial: the same hosts, peers, times and signals. Where a host has come since, a new one begins.

@@ -7,9 +7,10 @@
 use std::cell::OnceCell;
 
 use super::known::Known;
+use super::window::InOrder;
 use crate::model::change::{Nearness, Peer, Trial};
 use crate::model::ids::HostId;
-use crate::model::signal::{Signal, Window};
+use crate::model::signal::{Sample, Signal, Window};
 use crate::model::time::{Span, Timestamp};
 use crate::model::verdict::Numbers;
 
@@ -107,9 +108,13 @@ impl Rows {
     fn fill(&mut self, window: &Window) {
         let span = window.to.since(self.from).ms() / self.step.ms().max(1);
         let steps = usize::try_from(span).unwrap_or(0).max(self.steps);
-        let calendar = Calendar { window, from: self.from, step: self.step, known: self.steps, steps, grace: self.grace };
+        let calendar = Calendar { from: self.from, step: self.step, known: self.steps, steps, grace: self.grace };
         let mut early = false;
-        self.all().for_each(|row| early |= row.fill(&calendar));
+        let (mut hosts, mut heard) = (InOrder::of(&window.hosts), InOrder::of(&window.heard));
+        self.all().for_each(|row| {
+            let samples = hosts.get(&row.host).map_or(&[][..], |series| series.samples());
+            early |= row.fill(&calendar, samples, heard.get(&row.host).copied());
+        });
         self.early = early;
         let first = self.treated.iter().map(|row| row.onset).min().unwrap_or(steps);
         self.all().for_each(|row| row.known.follow(&row.values, row.onset, first));
@@ -135,8 +140,7 @@ impl Rows {
 }
 
 /// What all rows of a signal have in common.
-struct Calendar<'a> {
-    window: &'a Window,
+struct Calendar {
     from: Timestamp,
     step: Span,
     /// Steps that were filled before, and steps there are.
@@ -179,8 +183,8 @@ impl Row {
     }
 
     /// Takes the values of a window into its steps; says whether there are values beyond them, or of steps that were filled before.
-    fn fill(&mut self, calendar: &Calendar<'_>) -> bool {
-        let Calendar { window, from, step, known, steps, grace } = *calendar;
+    fn fill(&mut self, calendar: &Calendar, samples: &[Sample], heard: Option<Timestamp>) -> bool {
+        let Calendar { from, step, known, steps, grace } = *calendar;
         let length = step.ms().max(1);
         if self.values.is_empty() {
             self.values.reserve(steps + steps / 8);
@@ -189,7 +193,7 @@ impl Row {
         let mut early = false;
         // Most samples are a step after the one before: no division is needed to know that.
         let (mut index, mut begins) = (known, from + step.times(i64::try_from(known).unwrap_or(i64::MAX)));
-        for sample in window.hosts.get(&self.host).map_or(&[][..], |series| series.samples()) {
+        for sample in samples {
             if sample.at != begins {
                 let Some(found) = usize::try_from(sample.at.since(from).ms() / length).ok().filter(|_| sample.at >= from) else { continue };
                 (index, begins) = (found, from + step.times(i64::try_from(found).unwrap_or(i64::MAX)));
@@ -210,7 +214,7 @@ impl Row {
         self.values[self.end.max(known)..].fill(None);
         self.settled = changed.map_or(steps, |at| first_after(at + grace).min(steps)).min(self.end);
         self.grace = changed.map_or(0, |at| first_after(at + grace) - first_after(at));
-        self.heard = self.heard.max(window.heard.get(&self.host).copied());
+        self.heard = self.heard.max(heard);
         early
     }
 

@@ -1,5 +1,7 @@
 //! Lays a signal out for the comparison with its own past and its peers, and keeps what was calibrated on the past from look to look.
 
+use std::cell::OnceCell;
+
 use belay_stats::alarm::{Alarms, Terms};
 use belay_stats::contrast::{Contrast, Nature, Question, Treated};
 use belay_stats::placebo::{PLACEBOS_MIN, Shape};
@@ -32,6 +34,8 @@ pub(super) struct Weighed<'c> {
     pub(super) looks: (usize, usize),
     /// Whether something struck all hosts, in this signal or another.
     pub(super) shaken: bool,
+    /// The effect in the unit of the signal with its interval, which several findings tell: made once a look.
+    pub(super) told: OnceCell<Option<[f64; 3]>>,
 }
 
 /// What is compared, in steps: which rows, and how.
@@ -126,7 +130,7 @@ impl<'c> Laid<'c> {
     pub(super) fn weigh(self, together: &[usize], shaken: bool) -> Weighed<'c> {
         let alarms = Alarms::of(self.contrast, self.terms(together));
         let Self { contrast, hosts, peers, looks, alpha, .. } = self;
-        Weighed { contrast, alarms, hosts, peers, alpha, looks, shaken }
+        Weighed { contrast, alarms, hosts, peers, alpha, looks, shaken, told: OnceCell::new() }
     }
 }
 

@@ -1,6 +1,9 @@
 //! From raw samples to steps. Counters become increases here, resets allowed for, so that a rate
 //! means the same whatever the source is.
 
+use std::collections::BTreeMap;
+
+use crate::model::ids::HostId;
 use crate::model::signal::{Reading, Sample, Series, Window};
 use crate::model::time::{Span, Timestamp};
 
@@ -39,6 +42,39 @@ pub fn resample(raw: &[(i64, f64)], reading: Reading, step: Span, from: Timestam
     out
 }
 
+/// A copy with room for what is to come, so that a look does not move the past.
+pub(super) fn with_room(window: &Window) -> Window {
+    let copy = |series: &Series| match series {
+        Series::Samples(samples) => {
+            let mut copy = Vec::with_capacity(samples.len() + samples.len() / 8);
+            copy.extend_from_slice(samples);
+            Series::Samples(copy)
+        }
+        Series::Missing(why) => Series::Missing(*why),
+    };
+    let hosts = window.hosts.iter().map(|(host, series)| (host.clone(), copy(series))).collect();
+    Window { step: window.step, from: window.from, to: window.to, hosts, heard: window.heard.clone() }
+}
+
+/// Looks hosts up that come mostly in the order of the map: then the next one is the one asked for.
+pub(super) struct InOrder<'m, V> {
+    map: &'m BTreeMap<HostId, V>,
+    next: std::collections::btree_map::Iter<'m, HostId, V>,
+}
+
+impl<'m, V> InOrder<'m, V> {
+    pub(super) fn of(map: &'m BTreeMap<HostId, V>) -> Self {
+        Self { map, next: map.iter() }
+    }
+
+    pub(super) fn get(&mut self, host: &HostId) -> Option<&'m V> {
+        match self.next.next() {
+            Some((next, value)) if next == host => Some(value),
+            Some(_) | None => self.map.get(host),
+        }
+    }
+}
+
 /// Adds a later window of the same signal to an earlier one. One that holds the whole time of the earlier one takes its place.
 pub(super) fn extend(known: &mut Window, new: &Window) {
     if new.from <= known.from && new.to >= known.to {
@@ -47,18 +83,33 @@ pub(super) fn extend(known: &mut Window, new: &Window) {
     }
     known.from = known.from.min(new.from);
     known.to = known.to.max(new.to);
-    for (host, at) in &new.heard {
-        let heard = known.heard.entry(host.clone()).or_insert(*at);
-        *heard = (*heard).max(*at);
+    if known.heard.keys().eq(new.heard.keys()) {
+        known.heard.values_mut().zip(new.heard.values()).for_each(|(known, new)| *known = (*known).max(*new));
+    } else {
+        for (host, at) in &new.heard {
+            let heard = known.heard.entry(host.clone()).or_insert(*at);
+            *heard = (*heard).max(*at);
+        }
+    }
+    if known.hosts.keys().eq(new.hosts.keys()) {
+        known.hosts.values_mut().zip(new.hosts.values()).for_each(|(known, new)| add(known, new));
+        return;
     }
     for (host, series) in &new.hosts {
         match known.hosts.get_mut(host) {
             None => {
                 known.hosts.insert(host.clone(), series.clone());
             }
-            Some(before) if follows(before, series) => append(before, series),
-            Some(before) => *before = merge(before, series),
+            Some(before) => add(before, series),
         }
+    }
+}
+
+fn add(before: &mut Series, new: &Series) {
+    if follows(before, new) {
+        append(before, new);
+    } else {
+        *before = merge(before, new);
     }
 }
 
@@ -74,7 +125,7 @@ fn append(before: &mut Series, new: &Series) {
 }
 
 fn merge(before: &Series, new: &Series) -> Series {
-    let mut samples: std::collections::BTreeMap<Timestamp, Sample> = before.samples().iter().map(|sample| (sample.at, *sample)).collect();
+    let mut samples: BTreeMap<Timestamp, Sample> = before.samples().iter().map(|sample| (sample.at, *sample)).collect();
     samples.extend(new.samples().iter().map(|sample| (sample.at, *sample)));
     if samples.is_empty() { new.clone() } else { Series::Samples(samples.into_values().collect()) }
 }

@@ -67,9 +67,14 @@ pub(super) fn usual(values: &[Option<f64>], holds: impl Fn(f64) -> bool, peers: 
 /// The first run of at least `need` values for which something holds and that reaches the step
 /// `settled`: where it begins and how long it is.
 pub(super) fn run(values: &[Option<f64>], need: usize, holds: impl Fn(f64) -> bool, settled: usize) -> Option<(usize, usize)> {
+    run_of(values.iter().map(|value| value.is_some_and(&holds)), need, settled)
+}
+
+/// As [`run`], of steps that are asked already.
+pub(super) fn run_of(steps: impl Iterator<Item = bool>, need: usize, settled: usize) -> Option<(usize, usize)> {
     let mut begun: Option<usize> = None;
-    for (step, value) in values.iter().chain([&None]).enumerate() {
-        match (value.is_some_and(&holds), begun) {
+    for (step, holds) in steps.chain([false]).enumerate() {
+        match (holds, begun) {
             (true, None) => begun = Some(step),
             (false, Some(from)) => {
                 if step - from >= need && step > settled {

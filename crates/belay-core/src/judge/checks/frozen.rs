@@ -14,7 +14,7 @@
 
 use super::super::sight::{Row, Sight};
 use super::PAST_MIN;
-use super::flow_stopped::{is_zero, run};
+use super::flow_stopped::{is_zero, run, run_of};
 use super::quorum::{Inquiry, Shown, inquire};
 use crate::model::change::Trial;
 use crate::model::signal::Harm;
@@ -40,13 +40,13 @@ fn frozen(row: &Row, begin: usize, peers: bool, harm: Harm) -> Option<Option<Sho
     let need = 3.max(zeros.usual(peers) + 2);
     let by_zeros = shown(need, run(&row.values[begin..end], need, is_zero, settled)).filter(|_| !good);
     let need = 6.max(repeats[usize::from(good)].usual(peers) + 2);
-    let same = differs(&row.values[..end], begin, |value| good && value == 0.0);
-    Some(by_zeros.or_else(|| shown(need, run(&same, need, is_zero, settled))))
+    let same = repeating(&row.values[..end], begin, |value| good && value == 0.0);
+    Some(by_zeros.or_else(|| shown(need, run_of(same, need, settled))))
 }
 
-/// From step `begin` on: 0 where a value equals the one before it, 1 where it differs, nothing where either is missing.
-fn differs(values: &[Option<f64>], begin: usize, spared: impl Fn(f64) -> bool) -> Vec<Option<f64>> {
-    let same = |before: f64, value: f64| before.to_bits() == value.to_bits() && !spared(value);
-    let pair = |step: usize| Some((values[step.checked_sub(1)?]?, values[step]?));
-    (begin..values.len()).map(|step| pair(step).map(|(before, value)| if same(before, value) { 0.0 } else { 1.0 })).collect()
+/// From step `begin` on: whether a value equals the one before it; not where either is missing.
+fn repeating(values: &[Option<f64>], begin: usize, spared: impl Fn(f64) -> bool) -> impl Iterator<Item = bool> {
+    let same = move |before: f64, value: f64| before.to_bits() == value.to_bits() && !spared(value);
+    let pair = move |step: usize| Some((values[step.checked_sub(1)?]?, values[step]?));
+    (begin..values.len()).map(move |step| pair(step).is_some_and(|(before, value)| same(before, value)))
 }

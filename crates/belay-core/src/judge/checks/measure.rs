@@ -27,19 +27,25 @@ pub(super) fn effect(weighed: &Weighed<'_>) -> Option<Effect> {
 
 /// The numbers of a finding about these hosts, with effect, interval and budget.
 pub(super) fn numbers(sight: &Sight<'_>, weighed: &Weighed<'_>, hosts: &[HostId]) -> Numbers {
-    let rows: Vec<&Row> = sight.treated.iter().filter(|row| hosts.is_empty() || hosts.contains(&row.host)).collect();
+    // All hosts are asked for in their order, or none: names are compared only of a part.
+    let all = hosts.is_empty() || hosts.len() == sight.treated.len();
+    let rows: Vec<&Row> = sight.treated.iter().filter(|row| all || hosts.contains(&row.host)).collect();
     let mut numbers = quorum::numbers(sight, &rows, None);
-    if let Some(effect) = effect(weighed) {
-        let moved = |shift: f64| {
-            let (before, after) = weighed.contrast.in_units(shift);
-            after - before
-        };
-        numbers.effect = Some(moved(effect.shift));
-        numbers.effect_low = Some(moved(effect.shift - TOLD * effect.spread));
-        numbers.effect_high = Some(moved(effect.shift + TOLD * effect.spread));
+    if let Some([middle, low, high]) = *weighed.told.get_or_init(|| told(weighed)) {
+        (numbers.effect, numbers.effect_low, numbers.effect_high) = (Some(middle), Some(low), Some(high));
     }
     numbers.budget = Some(weighed.alpha);
     numbers
+}
+
+/// The effect in the unit of the signal, and its interval.
+fn told(weighed: &Weighed<'_>) -> Option<[f64; 3]> {
+    let Effect { shift, spread } = effect(weighed)?;
+    let moved = |shift: f64| {
+        let (before, after) = weighed.contrast.in_units(shift);
+        after - before
+    };
+    Some([moved(shift), moved(shift - TOLD * spread), moved(shift + TOLD * spread)])
 }
 
 /// `+4.2 where 8.1 is usual (95 % between +3.1 and +5.3)`
