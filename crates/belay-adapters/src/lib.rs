@@ -6,7 +6,9 @@
 //!   [`Decoded`](belay_core::model::report::Decoded).
 //! - [`sources`]: signals, from a monitoring product's wire format to series of samples.
 //! - [`notify`]: alerts, from a letter to the request that delivers it.
+//! - [`people`]: who is logged in on a host, and whom its kernel saw.
 
 pub mod notify;
+pub mod people;
 pub mod sources;
 pub mod tools;

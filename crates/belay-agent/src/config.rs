@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use belay_core::model::ids::HostId;
 use belay_core::model::policy::Pattern;
 
+pub use crate::hand::PeopleConfig;
 pub use read::{parse, seconds};
 
 /// Where the configuration is, unless somebody says otherwise.
@@ -54,6 +55,8 @@ pub struct Config {
     pub revert: RevertConfig,
     /// The classifier.
     pub enc: EncConfig,
+    /// Where it is looked for whoever removed a lock.
+    pub people: PeopleConfig,
 }
 
 /// How to speak to the server.

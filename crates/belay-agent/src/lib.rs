@@ -12,6 +12,7 @@ pub mod daemon;
 pub mod durable;
 pub mod enc;
 pub mod facts;
+pub mod hand;
 pub mod jitter;
 pub mod kept;
 pub mod lock;

@@ -12,6 +12,7 @@ use belay_core::model::time::Timestamp;
 use crate::bound::Bound;
 use crate::config::Config;
 use crate::durable::{self, Guard, Sync};
+use crate::hand::{self, PeopleConfig};
 use crate::kept::{Kept, Notes};
 
 /// The largest banner that is compared, in bytes.
@@ -24,14 +25,20 @@ const ROUNDS: usize = 4;
 ///
 /// # Errors
 /// The lock cannot be read, or the memory or the lock cannot be written.
-pub fn settle(kept: &Kept, guard: &Guard, bound: &Bound, holds: &[HoldOrder], now: Timestamp) -> Result<Lock> {
+pub fn settle(kept: &Kept, guard: &Guard, bound: &Bound, people: &PeopleConfig, holds: &[HoldOrder], now: Timestamp) -> Result<Lock> {
     for _ in 0..ROUNDS {
         let found = bound.lock()?;
         let before = kept.notes(now);
         let mut notes = before.clone();
         let step = reconcile(&notes.memory, &found, holds, now);
         notes.memory = step.memory;
-        told(&mut notes, &found, step.event, now);
+        let event = step.event.map(|event| match event {
+            LockEvent::Broken { by: None, holds, put_back } => {
+                LockEvent::Broken { by: hand::seen(people, &bound.places.lock, notes.written, now), holds, put_back }
+            }
+            event => event,
+        });
+        told(&mut notes, &found, event, now);
         let act = match step.act {
             // It stands for the right holds; does it also say what they say now?
             Act::Leave if matches!(found, Found::Ours(_)) && notes.text != text_of(holds, now) => Act::Write(notes.memory.wrote.clone()),
@@ -48,6 +55,7 @@ pub fn settle(kept: &Kept, guard: &Guard, bound: &Bound, holds: &[HoldOrder], no
         }
         if matches!(act, Act::Write(_)) {
             notes.memory = written(&notes.memory);
+            notes.written = Some(now);
             kept.remember(guard, &notes)?;
         }
         return Ok(match (act, found) {

@@ -70,7 +70,7 @@ pub fn break_glass(path: &Path, args: &GlassArgs) -> Result<()> {
     };
     let bound = Bound::new(&config.tool, &config.host)?;
     let wanted = if args.end { holds.as_slice() } else { &[] };
-    lock::settle(&kept, &guard, &bound, wanted, now).context("the tool's lock could not be altered; see to it by hand")?;
+    lock::settle(&kept, &guard, &bound, &config.people, wanted, now).context("the tool's lock could not be altered; see to it by hand")?;
     lock::banner(&config, &kept, &bound, &holds, now).context("the login banner could not be altered")
 }
 

@@ -24,6 +24,16 @@ pub(super) struct Form {
     pub revert: RevertForm,
     pub enc: EncForm,
     pub relay: Option<RelayForm>,
+    pub people: PeopleForm,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PeopleForm {
+    pub terminals: Option<PathBuf>,
+    pub sessions: Option<PathBuf>,
+    pub audit: Option<PathBuf>,
+    pub accounts: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]

@@ -9,10 +9,10 @@ use belay_core::decide::{FACT_BYTES_MAX, FACTS_MAX};
 use belay_core::model::ids::HostId;
 use belay_core::model::policy::Pattern;
 
-use super::form::{EncForm, Form, LogForm, RelayForm, ReleaseForm, RevertForm, ScrapeForm, ToolForm};
+use super::form::{EncForm, Form, LogForm, PeopleForm, RelayForm, ReleaseForm, RevertForm, ScrapeForm, ToolForm};
 use super::{
-    Config, EncConfig, LOGS_MAX, LogFile, PATTERN_BYTES_MAX, PATTERNS_MAX, Proof, ReleaseFrom, RevertConfig, SCRAPES_MAX, Scrape,
-    ServerConfig, ToolConfig,
+    Config, EncConfig, LOGS_MAX, LogFile, PATTERN_BYTES_MAX, PATTERNS_MAX, PeopleConfig, Proof, ReleaseFrom, RevertConfig, SCRAPES_MAX,
+    Scrape, ServerConfig, ToolConfig,
 };
 
 const STATE_DIR: &str = "/var/lib/belay-agent";
@@ -65,6 +65,17 @@ fn config(form: Form, host: Option<&str>) -> Result<Config> {
         logs,
         revert: revert(form.revert)?,
         enc: enc(form.enc)?,
+        people: people(form.people)?,
+    })
+}
+
+fn people(form: PeopleForm) -> Result<PeopleConfig> {
+    let usual = PeopleConfig::default();
+    Ok(PeopleConfig {
+        terminals: whole("people.terminals", form.terminals)?.unwrap_or(usual.terminals),
+        sessions: whole("people.sessions", form.sessions)?.unwrap_or(usual.sessions),
+        audit: whole("people.audit", form.audit)?.unwrap_or(usual.audit),
+        accounts: whole("people.accounts", form.accounts)?.unwrap_or(usual.accounts),
     })
 }
 

@@ -95,7 +95,7 @@ impl Watch {
         }
         let guard = shared.kept.guard()?;
         let before = shared.kept.notes(now).next;
-        let lock = lock::settle(&shared.kept, &guard, &shared.bound, holds, now)?;
+        let lock = lock::settle(&shared.kept, &guard, &shared.bound, &shared.config.people, holds, now)?;
         if shared.kept.notes(now).next != before {
             shared.tell.ring();
         }

@@ -22,6 +22,8 @@ const REVERTS_MAX: usize = 1_000;
 pub struct Notes {
     /// The memory of the lock.
     pub memory: Memory,
+    /// When the lock was last written.
+    pub written: Option<Timestamp>,
     /// What somebody else's lock said that the server was told of.
     pub foreign: Option<String>,
     /// By which the text of the lock is known that was written last.
@@ -47,6 +49,7 @@ pub struct Notes {
 struct File {
     wrote: BTreeSet<u64>,
     writing: bool,
+    written_ms: Option<i64>,
     broken_ms: Option<i64>,
     broken: BTreeSet<u64>,
     yielded: BTreeSet<u64>,
@@ -121,6 +124,7 @@ impl Notes {
         File {
             wrote: holds(&self.memory.wrote),
             writing: self.memory.writing,
+            written_ms: self.written.map(Timestamp::ms),
             broken_ms,
             broken,
             yielded: holds(&self.memory.yielded),
@@ -141,6 +145,7 @@ impl Notes {
         let broken = file.broken_ms.map(|ms| (Timestamp::from_ms(ms), holds(&file.broken)));
         Self {
             memory: Memory { wrote: holds(&file.wrote), writing: file.writing, broken, yielded: holds(&file.yielded) },
+            written: file.written_ms.map(Timestamp::from_ms),
             foreign: file.foreign.clone(),
             text: file.text.clone(),
             next: file.next,
@@ -162,6 +167,7 @@ mod tests {
         let mut notes = Notes { next: 7, ..Notes::default() };
         notes.memory.wrote = BTreeSet::from([HoldId(1)]);
         notes.memory.writing = true;
+        notes.written = Some(Timestamp::from_ms(4));
         notes.memory.broken = Some((Timestamp::from_ms(5), BTreeSet::from([HoldId(1)])));
         notes.add(Timestamp::from_ms(9), Happened::LetThrough("away".to_owned()));
         notes.results.push(RevertResult { id: RevertId(3), outcome: Err("no".to_owned()), said: "x".to_owned() });

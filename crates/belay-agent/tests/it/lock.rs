@@ -7,16 +7,21 @@ use crate::lab::{Lab, hold, policy};
 use crate::server::{Known, Server, until};
 
 fn broken(server: &Server) -> Vec<bool> {
+    told(server).into_iter().map(|(put_back, _)| put_back).collect()
+}
+
+/// Each time the lock was told to be broken: whether it is put back, and what is known of the hand.
+fn told(server: &Server) -> Vec<(bool, Option<String>)> {
     let known = server.known.lock().unwrap();
-    let mut seen: Vec<(u64, bool)> = Vec::new();
+    let mut seen: Vec<(u64, (bool, Option<String>))> = Vec::new();
     for event in known.polls.iter().flat_map(|poll| &poll.events) {
-        if let HappenedBody::LockBroken { put_back, .. } = event.what
+        if let HappenedBody::LockBroken { put_back, by, .. } = &event.what
             && seen.iter().all(|(number, _)| *number != event.number)
         {
-            seen.push((event.number, put_back));
+            seen.push((event.number, (*put_back, by.clone())));
         }
     }
-    seen.into_iter().map(|(_, put_back)| put_back).collect()
+    seen.into_iter().map(|(_, told)| told).collect()
 }
 
 #[test]
@@ -41,6 +46,36 @@ fn a_lock_removed_by_hand_is_put_back_once_and_then_yielded_through_crashes() {
     server.until("some polls", |known| known.polls.len() > polls + 3);
     assert_eq!(lab.lock(), None, "it is not fought for");
     assert_eq!(broken(&server), [true, false]);
+}
+
+#[test]
+fn who_was_logged_in_is_told_with_a_broken_lock_and_whom_the_kernel_saw_before_that() {
+    let mut held = policy(1, Enforce::Off);
+    held.holds.push(hold(3));
+    let server = Server::start(Some(held));
+    let people = "[people]\nterminals = \"DIR/none\"\nsessions = \"DIR/sessions\"\naudit = \"DIR/audit.log\"\naccounts = \"DIR/none\"";
+    let lab = Lab::new(Some(&server.address), people);
+    std::fs::create_dir(lab.path("sessions")).unwrap();
+    let session = format!("USER=bob\nCLASS=user\nSTATE=active\nTTY=pts/0\nREMOTE_HOST=10.0.0.7\nLEADER={}\n", std::process::id());
+    std::fs::write(lab.path("sessions/3"), session).unwrap();
+    let _daemon = lab.daemon();
+    until("the lock", || lab.lock().is_some());
+    // Written, and remembered as written: only then is its absence somebody's hand.
+    until("the memory", || !lab.kept().notes(belay_agent::clock::now()).memory.writing);
+    std::fs::remove_file(lab.path("tool/lock")).unwrap();
+    let bob = Some("logged in then: bob (pts/0 from 10.0.0.7)".to_owned());
+    until("the news", || told(&server) == [(true, bob.clone())]);
+    let (at, lock) = (belay_agent::clock::now().ms() / 1_000, lab.path("tool/lock").display().to_string());
+    let seen = format!(
+        "type=SYSCALL msg=audit({}.000:7): success=yes auid=1000 uid=0 exe=\"/usr/bin/rm\"\u{1d}AUID=\"carol\" UID=\"root\"\n\
+         type=PATH msg=audit({}.000:7): item=0 name=\"{lock}\" nametype=DELETE\n",
+        at + 1,
+        at + 1
+    );
+    std::fs::write(lab.path("audit.log"), seen).unwrap();
+    std::fs::remove_file(lab.path("tool/lock")).unwrap();
+    let carol = Some("observed: carol (as root, with /usr/bin/rm)".to_owned());
+    until("the second news", || told(&server) == [(true, bob.clone()), (false, carol.clone())]);
 }
 
 #[test]

@@ -58,6 +58,9 @@ pub enum HappenedBody {
         holds: Vec<String>,
         /// It is put back, or it is not.
         put_back: bool,
+        /// What is known of who did it, in words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// A lock of somebody else's stands on the host.
     LockForeign {
@@ -143,8 +146,8 @@ impl LockBody {
 impl From<&Event> for EventBody {
     fn from(event: &Event) -> Self {
         let what = match &event.what {
-            Happened::Lock(LockEvent::Broken { holds, put_back }) => {
-                HappenedBody::LockBroken { holds: printed(holds), put_back: *put_back }
+            Happened::Lock(LockEvent::Broken { holds, put_back, by }) => {
+                HappenedBody::LockBroken { holds: printed(holds), put_back: *put_back, by: by.clone() }
             }
             Happened::Lock(LockEvent::Foreign { message, since }) => {
                 HappenedBody::LockForeign { message: message.clone(), since_ms: since.map(Timestamp::ms) }
@@ -163,9 +166,11 @@ impl EventBody {
     /// The part that cannot be taken; `at` is the pointer of this body.
     pub fn event(&self, at: &str) -> Result<Event, FieldError> {
         let what = match &self.what {
-            HappenedBody::LockBroken { holds, put_back } => {
-                Happened::Lock(LockEvent::Broken { holds: hold_ids(&format!("{at}/holds"), holds)?, put_back: *put_back })
-            }
+            HappenedBody::LockBroken { holds, put_back, by } => Happened::Lock(LockEvent::Broken {
+                holds: hold_ids(&format!("{at}/holds"), holds)?,
+                put_back: *put_back,
+                by: by.as_ref().map(|by| said(format!("{at}/by"), by)).transpose()?,
+            }),
             HappenedBody::LockForeign { message, since_ms } => Happened::Lock(LockEvent::Foreign {
                 message: said(format!("{at}/message"), message)?,
                 since: since_ms.map(Timestamp::from_ms),

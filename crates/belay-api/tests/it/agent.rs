@@ -107,7 +107,11 @@ prop_compose! {
 
 fn happened() -> impl Strategy<Value = Happened> {
     prop_oneof![
-        (holds(), any::<bool>()).prop_map(|(holds, put_back)| Happened::Lock(LockEvent::Broken { holds, put_back })),
+        (holds(), any::<bool>(), option::of(text())).prop_map(|(holds, put_back, by)| Happened::Lock(LockEvent::Broken {
+            holds,
+            put_back,
+            by
+        })),
         (text(), option::of(at())).prop_map(|(message, since)| Happened::Lock(LockEvent::Foreign { message, since })),
         glass().prop_map(Happened::BreakGlass),
         text().prop_map(Happened::LetThrough),

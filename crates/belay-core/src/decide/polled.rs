@@ -14,7 +14,6 @@ use crate::model::host::{Agent, OwnFacts};
 use crate::model::ids::{HoldId, HostId};
 use crate::model::policy::Pattern;
 use crate::model::principal::{Actor, Principal};
-use crate::model::time::Timestamp;
 use crate::state::{Fact, NoteKind};
 
 /// The longest text that is taken from a host, in characters.
@@ -151,9 +150,10 @@ fn happened(draft: &mut Draft<'_>, touched: &mut Touched, host: &HostId, poll: &
     let at = (event.at + draft.now.since(poll.sent_at)).min(draft.now);
     let actor = Actor(format!("host:{host}"));
     match &event.what {
-        Happened::Lock(LockEvent::Broken { holds, put_back }) => {
+        Happened::Lock(LockEvent::Broken { holds, put_back, by }) => {
+            let seen = Broken { at, times: 1, put_back: *put_back, by: by.as_deref().map(short) };
             for id in holds {
-                broken(draft, touched, host, *id, at, *put_back);
+                broken(draft, touched, host, *id, &seen);
             }
         }
         Happened::Lock(LockEvent::Foreign { message, .. }) => {
@@ -182,16 +182,17 @@ fn tell_of_glass(draft: &mut Draft<'_>, host: &HostId) {
 }
 
 /// A hold was broken by hand.
-fn broken(draft: &mut Draft<'_>, touched: &mut Touched, host: &HostId, id: HoldId, at: Timestamp, put_back: bool) {
+fn broken(draft: &mut Draft<'_>, touched: &mut Touched, host: &HostId, id: HoldId, seen: &Broken) {
     let known = touched.get(&id).map(|(hold, _)| hold).or_else(|| draft.state.holds.get(&id));
     let Some(known) = known.filter(|hold| hold.stands()) else { return };
     // The first hand is told at once, and so is the first that is not fought; more of the same are gathered.
-    let pace = if known.broken.values().any(|broken| broken.put_back == put_back) { Pace::Gathered } else { Pace::AtOnce };
+    let pace = if known.broken.values().any(|broken| broken.put_back == seen.put_back) { Pace::Gathered } else { Pace::AtOnce };
     let mut hold = known.clone();
     let times = hold.broken.get(host).map_or(0, |before| before.times) + 1;
-    hold.broken.insert(host.clone(), Broken { at, times, put_back, by: None });
-    let then = if put_back { "it was put back" } else { "again, and is not fought for any more" };
-    touched.insert(id, (hold.clone(), format!("{id} was broken by hand on {host}: {then}")));
+    hold.broken.insert(host.clone(), Broken { times, ..seen.clone() });
+    let by = seen.by.as_ref().map(|by| format!("; {by}")).unwrap_or_default();
+    let then = if seen.put_back { "it was put back" } else { "again, and is not fought for any more" };
+    touched.insert(id, (hold.clone(), format!("{id} was broken by hand on {host}: {then}{by}")));
     let classes = holds::classes_of(draft.state, &hold);
     notify::tell_of(draft, &Subject::Hold(id), &classes, pace);
 }

@@ -23,10 +23,10 @@ pub fn hosts(state: &State, hold: &Hold) -> Vec<HostId> {
 /// Where a hold was broken by hand, a line a host.
 pub fn broken(hold: &Hold) -> Vec<String> {
     let line = |(host, broken): (&HostId, &crate::model::hold::Broken)| {
-        let by = broken.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let by = broken.by.as_ref().map(|by| format!("; {by}")).unwrap_or_default();
         let then = if broken.put_back { "put back" } else { "not fought for any more" };
         let times = if broken.times == 1 { String::new() } else { format!(", {} times", broken.times) };
-        format!("broken by hand on {host} at {}{by}{times}; {then}", broken.at)
+        format!("broken by hand on {host} at {}{times}; {then}{by}", broken.at)
     };
     hold.broken.iter().map(line).collect()
 }

@@ -64,6 +64,8 @@ pub enum LockEvent {
         holds: BTreeSet<HoldId>,
         /// It is put back (the first time), or it is not (again within the hour).
         put_back: bool,
+        /// What is known of who did it, in words; the memory of the lock does not know it.
+        by: Option<String>,
     },
     /// A lock of somebody else's stands on the host.
     Foreign {
@@ -132,9 +134,9 @@ fn absent(mut memory: Memory, wanted: BTreeSet<HoldId>, now: Timestamp) -> Step 
     if again {
         memory.wrote.clear();
         memory.yielded.extend(wanted);
-        return Step { memory, act: Act::Leave, event: Some(LockEvent::Broken { holds: ours, put_back: false }) };
+        return Step { memory, act: Act::Leave, event: Some(LockEvent::Broken { holds: ours, put_back: false, by: None }) };
     }
-    write(memory, wanted, Some(LockEvent::Broken { holds: ours, put_back: true }))
+    write(memory, wanted, Some(LockEvent::Broken { holds: ours, put_back: true, by: None }))
 }
 
 fn write(mut memory: Memory, wanted: BTreeSet<HoldId>, event: Option<LockEvent>) -> Step {
@@ -182,10 +184,10 @@ mod tests {
     fn a_lock_removed_by_hand_is_put_back_once_and_then_not_fought_for() {
         let first = reconcile(&standing(&[1]), &Found::Absent, &[hold(1)], at(0));
         assert_eq!(first.act, Act::Write(ids(&[1])));
-        assert_eq!(first.event, Some(LockEvent::Broken { holds: ids(&[1]), put_back: true }));
+        assert_eq!(first.event, Some(LockEvent::Broken { holds: ids(&[1]), put_back: true, by: None }));
         let second = reconcile(&written(&first.memory), &Found::Absent, &[hold(1)], at(10));
         assert_eq!(second.act, Act::Leave);
-        assert_eq!(second.event, Some(LockEvent::Broken { holds: ids(&[1]), put_back: false }));
+        assert_eq!(second.event, Some(LockEvent::Broken { holds: ids(&[1]), put_back: false, by: None }));
         let third = reconcile(&second.memory, &Found::Absent, &[hold(1)], at(11));
         assert_eq!((third.act, third.event), (Act::Leave, None), "it is told once and left alone");
         let new = reconcile(&third.memory, &Found::Absent, &[hold(1), hold(2)], at(12));
@@ -197,7 +199,7 @@ mod tests {
         let first = reconcile(&standing(&[1]), &Found::Absent, &[hold(1)], at(0));
         let later = reconcile(&written(&first.memory), &Found::Absent, &[hold(1)], at(61));
         assert_eq!(later.act, Act::Write(ids(&[1])));
-        assert_eq!(later.event, Some(LockEvent::Broken { holds: ids(&[1]), put_back: true }));
+        assert_eq!(later.event, Some(LockEvent::Broken { holds: ids(&[1]), put_back: true, by: None }));
     }
 
     #[test]

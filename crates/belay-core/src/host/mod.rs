@@ -4,6 +4,7 @@
 
 pub mod classify;
 pub mod gate;
+pub mod hand;
 pub mod lock;
 pub mod policy;
 pub mod spool;

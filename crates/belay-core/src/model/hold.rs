@@ -90,7 +90,7 @@ pub struct Broken {
     pub times: u32,
     /// Whether it stands again on the host: it is put back once, and not fought over.
     pub put_back: bool,
-    /// Who was seen to do it, where that is known.
+    /// What the host knows of who did it, in words: whom the kernel saw, else who was logged in then.
     pub by: Option<String>,
 }
 

@@ -135,10 +135,11 @@ fn two_people_who_alter_one_hold_do_not_overwrite_each_other_blind() {
 fn a_lock_broken_by_hand_is_told_of_once_an_event_with_its_whole_context() {
     let mut lab = four();
     let hold = place(&mut lab, "web*", 8);
+    let by = "logged in then: bob (pts/0 from 10.0.0.7), root (tty1)";
     let event = |lab: &Lab, number, put_back| Event {
         number,
         at: lab.now,
-        what: Happened::Lock(LockEvent::Broken { holds: BTreeSet::from([hold]), put_back }),
+        what: Happened::Lock(LockEvent::Broken { holds: BTreeSet::from([hold]), put_back, by: Some(by.to_owned()) }),
     };
     let first = Poll { events: vec![event(&lab, 1, true)], ..poll(&lab) };
     assert_eq!(polls(&mut lab, "web1", first.clone()), Answer::Polled { ack: 1 });
@@ -154,6 +155,8 @@ fn a_lock_broken_by_hand_is_told_of_once_an_event_with_its_whole_context() {
     assert_eq!(polls(&mut lab, "web1", again), Answer::Polled { ack: 2 });
     let broken = &lab.state.holds[&hold].broken[&id("web1")];
     assert_eq!((broken.times, broken.put_back), (2, false));
+    assert_eq!(broken.by.as_deref(), Some(by));
+    assert!(words(&lab, hold).contains(&format!(", 2 times; not fought for any more; {by}")), "{}", words(&lab, hold));
     assert!(words(&lab, hold).contains("does not fight a person"), "{}", words(&lab, hold));
     assert!(words(&lab, hold).contains("do not re-enable, ask alice"), "{}", words(&lab, hold));
 }
