@@ -81,9 +81,7 @@ impl State {
             Fact::HostRestored(host) => self.enter((**host).clone()),
             Fact::ChangeRestored { change, alerted } => {
                 self.changes.insert(change.id, (**change).clone());
-                if let Some(alerted) = alerted {
-                    self.alerted.insert(Subject::Change(change.id), *alerted);
-                }
+                self.alerted.extend(alerted.map(|at| (Subject::Change(change.id), at)));
             }
         }
     }

@@ -79,6 +79,7 @@ fn acting() -> Vec<Route> {
     const DECIDES: May = May::Approver;
     vec![
         act("/theme", May::Viewer).form(settings::theme),
+        act("/settings/sessions/{id}/end", May::Viewer).form(settings::end_session),
         see("/holds/new", ACTS).page(acts::ask_new_hold),
         act("/holds/new", ACTS).form(acts::do_new_hold),
         act("/holds/{id}/extend", ACTS).form(holds::extend),

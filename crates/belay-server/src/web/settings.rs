@@ -3,14 +3,18 @@
 use askama::Template;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
-use belay_api::http::{DoctorCheck, QuarantineRow, TokenRow};
+use belay_api::http::{DoctorCheck, QuarantineRow, SessionRow, TokenRow, UserRow};
+use belay_core::decide::Input;
 use belay_core::model::policy::{ClassPolicy, ReleaseSource, WaveSize};
 
 use super::acts::{Filled, filled_in};
 use super::shell::{Shell, page};
+use crate::drive::Keep;
 use crate::http::handlers::audit::quarantined;
 use crate::http::handlers::health::examined;
 use crate::http::handlers::login::local;
+use crate::http::handlers::settled;
+use crate::http::handlers::users::session_id;
 use crate::http::html::see_other;
 use crate::http::refusal::Refusal;
 use crate::http::route::Call;
@@ -106,19 +110,43 @@ fn class(class: &ClassPolicy) -> Class {
 }
 
 #[derive(Template)]
-#[template(path = "tokens.html")]
-struct Tokens {
+#[template(path = "people.html")]
+struct People {
     s: Shell,
+    users: Vec<UserRow>,
+    sessions: Vec<SessionRow>,
     tokens: Vec<TokenRow>,
 }
 
-/// Who may do what.
+/// The most sessions, accounts and credentials that are shown.
+const SHOWN_MAX: usize = 200;
+
+/// Who may do what, and who is signed in where: everything for admins, one's own sessions for everybody.
 pub async fn people(call: Call) -> Result<Response<Body>, Refusal> {
     let s = Shell::of(&call, "/settings", "People and credentials");
-    let mut tokens: Vec<TokenRow> =
-        if s.administers() { call.app.drive.read(|state| state.tokens.iter().map(TokenRow::from).collect()) } else { Vec::new() };
+    let (all, own, now) = (s.administers(), call.principal()?.actor().to_string(), call.app.drive.now());
+    let (users, sessions, mut tokens) = call.app.drive.read(|state| {
+        let standing = state.sessions.values().filter(|session| state.stands_for(session, now).is_some());
+        let seen = standing.filter(|session| all || session.person.actor().0 == own);
+        let mut sessions: Vec<_> = seen.collect();
+        sessions.sort_by_key(|session| std::cmp::Reverse(session.seen));
+        let of = |name: &str| state.sessions.values().filter(|session| session.name() == name).count();
+        let users: Vec<UserRow> =
+            state.users.values().filter(|_| all).take(SHOWN_MAX).map(|user| UserRow::of(user, of(&user.name))).collect();
+        let tokens: Vec<TokenRow> = state.tokens.iter().filter(|_| all).map(TokenRow::from).collect();
+        (users, sessions.into_iter().take(SHOWN_MAX).map(SessionRow::from).collect::<Vec<_>>(), tokens)
+    });
     tokens.sort_by(|a, b| a.name.cmp(&b.name));
-    page(&Tokens { s, tokens })
+    tokens.truncate(SHOWN_MAX);
+    page(&People { s, users, sessions, tokens })
+}
+
+/// Ends a session: one's own, or anybody's for an admin. Who may is decided with everything else.
+pub async fn end_session(call: Call, _: Filled) -> Result<Response<Body>, Refusal> {
+    let id = session_id(call.param("id"))?;
+    let input = Input::EndSession { principal: call.principal()?, id };
+    settled(call.app.drive.decide(input, Keep::default()).await?)?;
+    Ok(see_other("/settings/people"))
 }
 
 /// Chooses a theme. It is kept in the browser, and says nothing about anybody.

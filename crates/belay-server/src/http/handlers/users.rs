@@ -135,7 +135,7 @@ pub(crate) async fn revoke(call: Call, (): ()) -> Result<Response<Body>, Refusal
     Ok(done())
 }
 
-fn session_id(text: &str) -> Result<Digest, Refusal> {
+pub(crate) fn session_id(text: &str) -> Result<Digest, Refusal> {
     Digest::parse(text).ok_or_else(|| Refusal::bad_request(format!("{text:?} is no session; `belay session list` has those there are")))
 }
 
