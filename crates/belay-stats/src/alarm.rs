@@ -256,7 +256,7 @@ impl Bar<'_> {
                 largest = largest.max(*z);
                 // A look without a new value repeats the one before it, and is no second one.
                 let new = self.shown.means[look][0].is_finite();
-                if !new || *z <= bar || alarm.again.is_some() || self.vetoed(look, jury, &mut alarm) {
+                if *z <= bar || !new || alarm.again.is_some() || self.vetoed(look, jury, &mut alarm) {
                     continue;
                 }
                 beyond += 1;
