@@ -70,6 +70,7 @@ impl Draft {
 
     /// The configuration, once no mistake was found.
     pub(super) fn into_config(self, text: &str) -> Config {
+        let compile_slots = self.server.compile_slots();
         let server = self.server.into_config();
         let policy = Policy {
             text: text.into(),
@@ -80,6 +81,7 @@ impl Draft {
             zones: self.zones.used,
             false_rejections: self.false_rejections.map(|found| found.value).unwrap_or_default(),
             public_url: server.public_url.clone(),
+            compile_slots,
         };
         Config { server, policy }
     }

@@ -28,6 +28,7 @@ mod polled;
 pub mod reverts;
 pub mod selfcheck;
 mod sessions;
+mod slots;
 pub mod trial;
 pub mod wake;
 mod waves;

@@ -17,6 +17,7 @@ mod notify;
 mod overlaps;
 mod planned;
 mod selfcheck;
+mod slots;
 mod snapshots;
 mod standstill;
 mod told;
