@@ -20,7 +20,7 @@ const SESSION_MAX: u64 = 16 * 1024;
 /// The most files of sessions that are read.
 const SESSIONS_MAX: usize = 256;
 /// What clocks of the kernel and of files may differ by.
-const SLACK: Span = Span::from_s(2);
+const MARGIN: Span = Span::from_s(2);
 /// Where it is not known when the lock was written, the kernel's word counts for this long.
 const LATELY: Span = Span::from_min(60);
 
@@ -51,7 +51,7 @@ impl Default for PeopleConfig {
 /// What is known of who removed this file, in words; `written` is when the file was last written. Nothing where nothing can be
 /// read.
 pub fn seen(people: &PeopleConfig, file: &Path, written: Option<Timestamp>, now: Timestamp) -> Option<String> {
-    let after = written.unwrap_or(now - LATELY) - SLACK;
+    let after = written.unwrap_or(now - LATELY) - MARGIN;
     observed(people, file, after).or_else(|| logged_in(people)).map(|hand| hand.words())
 }
 
@@ -148,7 +148,7 @@ mod tests {
             type=PATH msg=audit(1700000005.000:7): item=0 name=\"/state/lock\" nametype=DELETE\n";
         let other = "type=SYSCALL msg=audit(1700000001.000:6): success=yes auid=1000 uid=0\n".repeat(6_000);
         std::fs::write(dir.path().join("audit.log"), format!("{other}{event}")).unwrap();
-        std::fs::write(dir.path().join("passwd"), "carol:x:1000:1000::/home/carol:/bin/sh\n").unwrap();
+        std::fs::write(dir.path().join("passwd"), "carol:x:1000:1000::/srv/carol:/bin/sh\n").unwrap();
         assert_eq!(seen_in(dir.path()).as_deref(), Some("observed: carol (as #0, with /usr/bin/rm)"));
         std::fs::write(dir.path().join("audit.log"), format!("{event}{other}")).unwrap();
         assert!(seen_in(dir.path()).unwrap().starts_with("logged in then: bob"), "too long ago to be looked at");

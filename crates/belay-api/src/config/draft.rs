@@ -76,6 +76,7 @@ impl Draft {
 
     /// The configuration, once no mistake was found.
     pub(super) fn into_config(self, text: &str) -> Config {
+        let compile_slots = self.server.compile_slots();
         let server = self.server.into_config();
         let policy = Policy {
             text: text.into(),
@@ -86,6 +87,7 @@ impl Draft {
             zones: self.zones.used,
             false_rejections: self.false_rejections.map(|found| found.value).unwrap_or_default(),
             public_url: server.public_url.clone(),
+            compile_slots,
         };
         let inventories = self.inventories.into_iter().map(|inventory| inventory.value).collect();
         Config { server, inventories, policy }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use belay_core::model::ids::HostId;
+use belay_core::model::policy::COMPILE_SLOTS;
 
 use super::class::pattern;
 use super::error::{At, ConfigError, Found};
@@ -20,6 +21,7 @@ pub(super) struct ServerDraft {
     client_crl: Option<Found<String>>,
     relays: Vec<Found<RelayConfig>>,
     oidc: Option<Found<IssuerConfig>>,
+    compile_slots: Option<Found<u32>>,
 }
 
 impl ServerDraft {
@@ -29,6 +31,7 @@ impl ServerDraft {
         let certificate = table.parsed("certificate", filled);
         let public_url = table.parsed("public_url", |text| url(text).map(|url| url.trim_end_matches('/').to_owned()));
         let (client_ca, client_crl) = (table.parsed("client_ca", filled), table.parsed("client_crl", filled));
+        let slots = table.number("compile_slots", &(1..=10_000));
         let relays = table.tables("relay");
         let oidc = table.table("oidc", "[server.oidc]").map(issuer::read);
         let mut errors = table.finish();
@@ -38,6 +41,7 @@ impl ServerDraft {
         merge(&mut self.public_url, public_url, &mut errors);
         merge(&mut self.client_ca, client_ca, &mut errors);
         merge(&mut self.client_crl, client_crl, &mut errors);
+        merge(&mut self.compile_slots, slots, &mut errors);
         if let Some((oidc, wrong)) = oidc {
             merge(&mut self.oidc, oidc, &mut errors);
             errors.extend(wrong);
@@ -83,6 +87,11 @@ impl ServerDraft {
             errors.push(beyond.at.mistake(format!("{} relays are declared; at most {RELAYS_MAX} can be", self.relays.len())));
         }
         errors
+    }
+
+    /// How many hosts are asked to run or to rehearse at the same time.
+    pub(super) fn compile_slots(&self) -> u32 {
+        self.compile_slots.as_ref().map_or(COMPILE_SLOTS, |found| found.value)
     }
 
     pub(super) fn into_config(self) -> ServerConfig {

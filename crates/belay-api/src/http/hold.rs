@@ -51,7 +51,7 @@ pub struct HoldPlaced {
     pub confirm: Option<u32>,
 }
 
-/// An alteration of a hold. Send the revision that was seen as `If-Match: "3"`.
+/// An alteration of a hold. Send the revision that was seen as `If-Match: "3"`, or the `ETag` of the answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HoldAltered {
     /// How much longer from now, for example `8h`; this or `until_ms`. Only where it is extended.

@@ -9,7 +9,7 @@ use belay_core::model::alert::Subject;
 use belay_core::model::closed::{Closed, ClosedBy};
 use belay_core::model::feed::{Feed, FeedId};
 use belay_core::model::gate::Gate;
-use belay_core::model::hold::{Broken, Hold, HoldEnd, HoldScope, Told};
+use belay_core::model::hold::{Broken, Hold, HoldEnd, HoldScope, Told, Turns};
 use belay_core::model::host::{Agent, OwnFacts};
 use belay_core::model::ids::{ChangeId, HoldId, RevertId};
 use belay_core::model::policy::Pattern;
@@ -113,6 +113,7 @@ fn hold(told: Told) -> Hold {
         revision: 4,
         told,
         broken: BTreeMap::from([(host("web01"), broken.clone()), (host("web02"), Broken { by: None, put_back: true, ..broken })]),
+        asked: Turns(BTreeMap::from([(host("web01"), NOW), (host("web03"), NOW)])),
         handed_over: BTreeSet::from([host("web03")]),
         would_change: BTreeMap::from([(host("web01"), vec!["File[/etc/x] content".to_owned()])]),
         imports: Some("bob: upgrade".into()),

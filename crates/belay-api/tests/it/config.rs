@@ -2,7 +2,7 @@
 
 use belay_api::config::{self, ConfigError};
 use belay_core::model::gate::Enforce;
-use belay_core::model::policy::{Policy, ReleaseSource};
+use belay_core::model::policy::{COMPILE_SLOTS, Policy, ReleaseSource};
 use belay_core::model::signal::{Harm, Reading};
 use belay_core::model::time::Span;
 
@@ -82,12 +82,22 @@ fn the_text_of_a_policy_gives_the_same_policy_also_with_drop_ins() {
     let files = [("belay.toml", first), ("10-db.toml", drop_in), ("20-signals.toml", other)];
     let config = config::parse_many(&files).unwrap();
     assert_eq!(config.policy.public_url.as_deref(), Some("http://belay"));
+    assert_eq!(config.policy.compile_slots, COMPILE_SLOTS, "where nothing is said");
     assert_eq!(config.server.certificate.as_deref(), Some("/etc/belay.pem"));
     assert_eq!(config.policy.classes.len(), 2);
     assert_eq!(config::parse("recorded", &config.policy.text).unwrap(), config);
     assert_eq!(config::parse_many(&[("a", &config.policy.text), ("b", "")]).unwrap().policy.signals, config.policy.signals);
     let one = config::parse("belay.toml", EXAMPLE).unwrap();
     assert_eq!((&*one.policy.text, config::parse("other", &one.policy.text).unwrap()), (EXAMPLE, one.clone()));
+}
+
+#[test]
+fn how_many_hosts_are_asked_at_a_time_is_set_for_the_server_and_bounded() {
+    let slots = |text: &str| config::parse("belay.toml", text).unwrap().policy.compile_slots;
+    assert_eq!((slots(""), slots("[server]\ncompile_slots = 8\n")), (COMPILE_SLOTS, 8));
+    for bad in ["0", "10001", "\"8\""] {
+        assert!(said(&format!("[server]\ncompile_slots = {bad}\n")).contains("compile_slots"), "{bad}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A decision in the making: the facts so far, and the numbers given out so far.
 
+use super::slots::Slots;
 use crate::model::ids::{ChangeId, EffectId, HoldId, HostId, RevertId, RunId};
 use crate::model::principal::Actor;
 use crate::model::time::Timestamp;
@@ -13,11 +14,12 @@ pub(super) struct Draft<'a> {
     pub(super) now: Timestamp,
     counters: Counters,
     facts: Vec<Fact>,
+    slots: Option<Slots>,
 }
 
 impl<'a> Draft<'a> {
     pub(super) fn new(state: &'a State, now: Timestamp) -> Self {
-        Self { state, now, counters: state.counters, facts: Vec::new() }
+        Self { state, now, counters: state.counters, facts: Vec::new(), slots: None }
     }
 
     pub(super) fn into_facts(self) -> Vec<Fact> {
@@ -26,6 +28,11 @@ impl<'a> Draft<'a> {
 
     pub(super) fn push(&mut self, fact: Fact) {
         self.facts.push(fact);
+    }
+
+    /// The places of hosts that run or rehearse, with those that these facts give and take.
+    pub(super) fn slots(&mut self) -> &mut Slots {
+        self.slots.get_or_insert_with(|| Slots::of(self.state, self.now))
     }
 
     pub(super) fn note(&mut self, kind: NoteKind, actor: &Actor, host: Option<&HostId>, text: String) {

@@ -193,6 +193,7 @@ pub(super) fn edit(draft: &mut Draft<'_>, principal: &Principal, id: HoldId, see
 fn extend(hold: &mut Hold, until: Timestamp) {
     hold.until = until;
     hold.told = Told::Nothing;
+    hold.asked.0.clear();
     hold.handed_over.clear();
     hold.would_change.clear();
 }

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::closed;
 use super::waves::Reach;
+use super::{closed, slots};
 use crate::host::classify::{Classified, classify};
 use crate::host::gate::{self, Rules, Server};
 use crate::host::policy::{HostPolicy, Pin, RevertOrder, Stand};
 use crate::model::closed::Closed;
 use crate::model::gate::{Enforce, GateAnswer, HoldOrder, Known, Offered};
-use crate::model::hold::{Hold, HoldState};
+use crate::model::hold::Hold;
 use crate::model::host::Host;
 use crate::model::ids::HostId;
 use crate::model::item::{Content, ItemKey, Mark};
@@ -43,7 +43,7 @@ pub fn host_policy(state: &State, id: &HostId, now: Timestamp) -> Option<HostPol
         wave_open: reach.is_open(host, &class, now),
         closed: closed::ahead(state, host, &class, now),
         wave: reach.environment(host, &class, now),
-        rehearse: state.holds_on(host).any(|hold| hold.state(now) == HoldState::Waiting && !hold.would_change.contains_key(id)),
+        rehearse: state.holds_on(host).any(|hold| slots::rehearses(hold, id, now)),
         reverts: reverts(state, id),
         poll_after: POLL_AFTER,
         environments: class.environments,

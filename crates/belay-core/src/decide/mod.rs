@@ -29,6 +29,7 @@ mod pulled;
 pub mod reverts;
 pub mod selfcheck;
 mod sessions;
+mod slots;
 pub mod trial;
 pub mod wake;
 mod waves;

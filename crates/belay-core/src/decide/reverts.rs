@@ -213,7 +213,8 @@ fn give_turns(draft: &mut Draft<'_>, revert: &mut Revert) {
     }
     let going = revert.count(|progress| matches!(progress, Progress::Asked(_)));
     let waiting = revert.hosts.iter().filter(|(_, progress)| **progress == Progress::Waiting).map(|(host, _)| host.clone());
-    let turns: Vec<HostId> = waiting.take(AT_ONCE.saturating_sub(going)).collect();
+    let most = AT_ONCE.saturating_sub(going).min(draft.slots().free());
+    let turns: Vec<HostId> = waiting.take(most).collect();
     for host in turns {
         if let Some(RevertWay::PinAndRun { environment }) = revert.ways.get(&host) {
             let pin = Pin {
@@ -224,6 +225,7 @@ fn give_turns(draft: &mut Draft<'_>, revert: &mut Revert) {
             };
             draft.push(Fact::PinSet { host: host.clone(), pin: Some(pin), actor: revert.by.clone() });
         }
+        draft.slots().take(Some(revert.id), &host);
         revert.hosts.insert(host, Progress::Asked(draft.now));
     }
 }
@@ -277,6 +279,7 @@ fn progressed(draft: &mut Draft<'_>, revert: &Revert, host: &HostId, progress: P
         _ => format!("{host} went back"),
     };
     new.hosts.insert(host.clone(), progress);
+    draft.slots().give_back(new.id, host);
     stop_on_failures(&mut new);
     let class = class_of(draft.state, new.change);
     let what = format!("{}: {said}", new.id);
@@ -294,20 +297,35 @@ fn stop_on_failures(revert: &mut Revert) {
     }
 }
 
-/// What time brings: hosts that were asked and never answered count as failed.
+/// What time brings: hosts that were asked and never answered count as failed, and others get their turn where there is a place
+/// for them again.
 pub(super) fn advance(draft: &mut Draft<'_>) {
     for revert in draft.state.reverts.values().filter(|revert| revert.goes_on()) {
         let late = |progress: &Progress, now: Timestamp| matches!(progress, Progress::Asked(at) if now.since(*at) > PATIENCE);
         let hosts: Vec<HostId> = revert.hosts.iter().filter(|(_, p)| late(p, draft.now)).map(|(host, _)| host.clone()).collect();
         if hosts.is_empty() {
+            more(draft, revert);
             continue;
         }
         let mut new = revert.clone();
         for host in &hosts {
+            draft.slots().give_back(new.id, host);
             new.hosts.insert(host.clone(), Progress::Failed(format!("it did not answer within {PATIENCE}")));
         }
         stop_on_failures(&mut new);
         let (class, what) = (class_of(draft.state, new.change), format!("{}: {} hosts did not answer", new.id, hosts.len()));
         step(draft, new, Actor("belay".to_owned()), what, &class);
+    }
+}
+
+/// Asks those for whom there was no place before.
+fn more(draft: &mut Draft<'_>, revert: &Revert) {
+    let mut new = revert.clone();
+    give_turns(draft, &mut new);
+    let asked = |revert: &Revert| revert.count(|progress| matches!(progress, Progress::Asked(_)));
+    let more = asked(&new) - asked(revert);
+    if more > 0 {
+        let what = format!("{}: {more} more hosts are asked", new.id);
+        draft.push(Fact::RevertSet { revert: Box::new(new), actor: Actor("belay".to_owned()), what });
     }
 }

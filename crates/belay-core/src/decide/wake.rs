@@ -9,7 +9,7 @@ use super::{Answer, Input, closed, decide, feeds, holds, notify, reverts, sessio
 use crate::host::talk::Lock;
 use crate::model::alert::Subject;
 use crate::model::gate::{Enforce, Gate};
-use crate::model::hold::{ESCALATE, Hold, HoldEnd, Told, WARN_EARLY, WARN_LATE};
+use crate::model::hold::{ESCALATE, Hold, HoldEnd, HoldState, Told, WARN_EARLY, WARN_LATE};
 use crate::model::ids::{ClassName, HostId};
 use crate::model::policy::ClassPolicy;
 use crate::model::principal::Actor;
@@ -30,8 +30,11 @@ pub fn due(state: &State, now: Timestamp) -> bool {
 
 pub(super) fn wake(draft: &mut Draft<'_>) -> Answer {
     closed::follow(draft, &draft.state.policy);
-    for hold in draft.state.holds.values().filter(|hold| hold.stands()) {
-        expiry(draft, hold);
+    reverts::advance(draft);
+    let (state, now) = (draft.state, draft.now);
+    let turns = draft.slots().rehearse(state, now);
+    for hold in state.holds.values().filter(|hold| hold.stands()) {
+        expiry(draft, hold, &turns);
     }
     pins(draft);
     let classes: Vec<(ClassName, Span)> =
@@ -43,7 +46,6 @@ pub(super) fn wake(draft: &mut Draft<'_>) -> Answer {
     feeds::silence(draft);
     observed(draft);
     breaker(draft);
-    reverts::advance(draft);
     sessions::expire(draft);
     Answer::Done
 }
@@ -61,14 +63,28 @@ pub fn due_of(hold: &Hold, now: Timestamp) -> Told {
     }
 }
 
-fn expiry(draft: &mut Draft<'_>, hold: &Hold) {
+/// What the time makes of a hold. `turns` are the hosts that may rehearse from now on.
+fn expiry(draft: &mut Draft<'_>, hold: &Hold, turns: &BTreeSet<HostId>) {
     let told = due_of(hold, draft.now);
+    let id = hold.id;
+    let mut new = hold.clone();
+    if hold.state(draft.now) == HoldState::Waiting {
+        let mine = turns.iter().filter(|host| draft.state.hosts.get(*host).is_some_and(|host| hold.holds(host)));
+        let open = mine.filter(|host| !hold.would_change.contains_key(*host));
+        new.asked.0.extend(open.map(|host| (host.clone(), draft.now)));
+    }
     if told <= hold.told {
+        if new != *hold {
+            let what = format!(
+                "{id} has expired: {} of its hosts are asked to rehearse",
+                new.asked.0.values().filter(|at| **at == draft.now).count()
+            );
+            draft.push(Fact::HoldSet { hold: Box::new(new), actor: Actor("belay".to_owned()), what });
+        }
         return;
     }
-    let id = hold.id;
     let classes = holds::classes_of(draft.state, hold);
-    let mut new = Hold { told, ..hold.clone() };
+    new.told = told;
     let mut what = match told {
         Told::Nothing | Told::Early | Told::Late => format!("{id} expires {}, in {}", hold.until, hold.until.since(draft.now)),
         Told::Expired => format!("{id} has expired: each of its hosts rehearses a run before it is handed over"),

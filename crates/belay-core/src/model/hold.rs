@@ -46,6 +46,8 @@ pub struct Hold {
     pub told: Told,
     /// Hosts on which it was broken by hand.
     pub broken: BTreeMap<HostId, Broken>,
+    /// After its expiry: hosts that were asked to rehearse, and when. So many at a time are asked.
+    pub asked: Turns,
     /// After its expiry: hosts whose rehearsal showed nothing that is not accepted. They are free.
     pub handed_over: BTreeSet<HostId>,
     /// After its expiry: what the rehearsal of a host would change that is not accepted, shortened.
@@ -64,6 +66,10 @@ pub struct HoldScope {
     /// Patterns of host names.
     pub hosts: Vec<Pattern>,
 }
+
+/// Hosts that were asked for something, and when.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Turns(pub BTreeMap<HostId, Timestamp>);
 
 /// What people were told of a hold's expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -145,6 +151,7 @@ impl Hold {
             revision: 1,
             told: Told::Nothing,
             broken: BTreeMap::new(),
+            asked: Turns::default(),
             handed_over: BTreeSet::new(),
             would_change: BTreeMap::new(),
             imports: order.imports,

@@ -14,6 +14,9 @@ use super::time::Span;
 /// The class of hosts that no declared class matches. It only observes.
 pub const DEFAULT_CLASS: &str = "default";
 
+/// Hosts that are asked to run or to rehearse at the same time, where nothing else is configured.
+pub const COMPILE_SLOTS: u32 = 10;
+
 /// Everything the operator configured that decisions depend on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
@@ -34,6 +37,8 @@ pub struct Policy {
     pub false_rejections: Budget,
     /// Where people reach the pages and the API, for links; no trailing slash.
     pub public_url: Option<String>,
+    /// How many hosts may be asked to run or to rehearse at the same time: each costs the tool's server a compile.
+    pub compile_slots: u32,
 }
 
 /// What is configured for one class.
@@ -256,6 +261,7 @@ impl Default for Policy {
             zones: BTreeMap::new(),
             false_rejections: Budget::default(),
             public_url: None,
+            compile_slots: COMPILE_SLOTS,
         }
     }
 }

@@ -18,6 +18,7 @@ mod overlaps;
 mod past;
 mod planned;
 mod selfcheck;
+mod slots;
 mod snapshots;
 mod standstill;
 mod told;

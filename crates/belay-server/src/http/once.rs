@@ -15,6 +15,8 @@ use crate::ledger::{Claim, Kept, Request};
 
 /// The header.
 const HEADER: &str = "idempotency-key";
+/// The kind of its refusals.
+pub const KIND: &str = "idempotency-key";
 /// The longest key.
 const KEY_MAX: usize = 200;
 /// The largest answer that is kept.
@@ -100,7 +102,7 @@ async fn keep(response: Response<Body>, once: Once) -> Result<(Kept, Response<Bo
 }
 
 fn known(claim: Claim, once: Once, started: Timestamp) -> Result<Response<Body>, Refusal> {
-    let conflict = |detail: String| Err(Refusal::new(StatusCode::CONFLICT, "idempotency-key", detail));
+    let conflict = |detail: String| Err(Refusal::new(StatusCode::CONFLICT, KIND, detail));
     match claim {
         Claim::Yours => Err(Refusal::internal()),
         Claim::Answered(_, Kept { status, body: Some(body) }) => Ok(again(status, body)),
@@ -116,12 +118,12 @@ fn known(claim: Claim, once: Once, started: Timestamp) -> Result<Response<Body>,
              is, and ask anew with another key where it was not done"
         )),
         Claim::Begun(_) => {
-            let refusal = Refusal::new(StatusCode::CONFLICT, "idempotency-key", "this is being done, with this key; ask again in a moment");
+            let refusal = Refusal::new(StatusCode::CONFLICT, KIND, "this is being done, with this key; ask again in a moment");
             Err(Refusal { retry_after: Some(1), ..refusal })
         }
         Claim::Other => {
             let detail = "this Idempotency-Key was used for something else within the last 24 hours; take another one";
-            Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key", detail))
+            Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, KIND, detail))
         }
         Claim::TooMany => {
             let detail = "so many keys were used within the last 24 hours that no more are remembered; ask without one, or later";

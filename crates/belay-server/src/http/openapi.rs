@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::http::Method;
 use belay_api::http::Problem;
 use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathsBuilder};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
@@ -17,6 +18,13 @@ use super::route::{Kind, Media, Route, Shape, shape};
 
 /// What a key of a request does.
 const KEY: &str = "Sent again with the same key within 24 hours, nothing is done again, and the answer is the same.";
+
+/// What the mark of an answer is.
+const MARK: &str = "The mark of what this answer says: its revision and a digest. Send it as If-None-Match or If-Match.";
+/// What it does to name the answer that is known.
+const KNOWN: &str = "The ETag of an answer that is known: where nothing has altered since, 304 is answered.";
+/// What it does to name what was seen.
+const SEEN: &str = "The revision that was seen, as \"3\" or as an ETag: where it was altered since, 412 is answered and nothing is done.";
 
 /// The document of a table.
 pub fn document(routes: &[Route]) -> OpenApi {
@@ -48,6 +56,7 @@ pub fn document(routes: &[Route]) -> OpenApi {
 
 fn operation(route: &Route, problem: Shape) -> utoipa::openapi::path::Operation {
     let answer = ResponseBuilder::new().description("As asked.");
+    let answer = if route.marked { answer.header("ETag", etag()) } else { answer };
     let answer = with_media(route.gives, |media, schema| (media, schema))
         .into_iter()
         .fold(answer, |answer, (media, schema)| answer.content(media, ContentBuilder::new().schema(schema).build()));
@@ -57,6 +66,10 @@ fn operation(route: &Route, problem: Shape) -> utoipa::openapi::path::Operation 
         .description(Some(format!("Needs {}.", route.may.words())))
         .response("200", answer)
         .response("default", refused(problem));
+    if route.marked && route.method == Method::GET {
+        let same = ResponseBuilder::new().description("It is what `If-None-Match` names.").header("ETag", etag());
+        operation = operation.response("304", same.build());
+    }
     for parameter in parameters(route) {
         operation = operation.parameter(parameter);
     }
@@ -71,6 +84,11 @@ fn operation(route: &Route, problem: Shape) -> utoipa::openapi::path::Operation 
         _ => ["bearer", "basic"].map(|name| SecurityRequirement::new::<_, _, String>(name, [])).to_vec(),
     };
     operation.securities(Some(securities)).build()
+}
+
+fn etag() -> utoipa::openapi::header::Header {
+    let text = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
+    HeaderBuilder::new().schema(Some(text)).description(Some(MARK)).build()
 }
 
 fn refused(problem: Shape) -> Response {
@@ -100,7 +118,16 @@ fn parameters(route: &Route) -> Vec<Parameter> {
     });
     let once = ParameterBuilder::new().name("Idempotency-Key").parameter_in(ParameterIn::Header).required(Required::False);
     let once = once.description(Some(KEY)).schema(Some(text())).build();
-    in_path.chain(in_query).chain((route.once != Once::Never).then_some(once)).collect()
+    let seen = match (route.marked, &route.method) {
+        (true, &Method::GET) => Some(("If-None-Match", KNOWN)),
+        (true, _) if route.path.contains('{') => Some(("If-Match", SEEN)),
+        _ => None,
+    };
+    let seen = seen.map(|(name, about)| {
+        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).required(Required::False);
+        parameter.description(Some(about)).schema(Some(text())).build()
+    });
+    in_path.chain(in_query).chain((route.once != Once::Never).then_some(once)).chain(seen).collect()
 }
 
 fn collect(shape: Shape, into: &mut BTreeMap<String, RefOr<Schema>>) {

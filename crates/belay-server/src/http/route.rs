@@ -24,6 +24,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::auth::{Credential, May, SessionInfo, Who};
 use super::body::Held;
 use super::guard::{Rules, guard};
+use super::mark;
 use super::once::{self, Once, Sent};
 use super::refusal::Refusal;
 use super::{App, html};
@@ -135,6 +136,8 @@ pub struct Route {
     pub kind: Kind,
     /// What is remembered of a request with a key.
     pub once: Once,
+    /// Whether the answer carries the mark of what was seen.
+    pub marked: bool,
     handler: Handler,
 }
 
@@ -161,11 +164,12 @@ pub struct Entry {
     summary: String,
     query: &'static [Param],
     secret: bool,
+    marked: bool,
 }
 
 /// Begins a route: how it is reached, what it is called, who may, what it does.
 pub fn at(method: Method, path: impl Into<String>, id: impl Into<String>, may: May, summary: impl Into<String>) -> Entry {
-    Entry { method, path: path.into(), id: id.into(), may, summary: summary.into(), query: &[], secret: false }
+    Entry { method, path: path.into(), id: id.into(), may, summary: summary.into(), query: &[], secret: false, marked: false }
 }
 
 /// The shape of a page. By its own it would have the same name for every list, and would refer to
@@ -192,13 +196,25 @@ impl Entry {
         Self { secret: true, ..self }
     }
 
+    /// Its answer carries an `ETag`, made of its `revision` and of what it says.
+    pub fn marked(self) -> Self {
+        Self { marked: true, ..self }
+    }
+
     /// Takes no body and gives JSON. The answer's schema is that of the handler's type.
     pub fn gives<T, F>(self, handler: fn(Call) -> F) -> Route
     where
         T: Serialize + ToSchema,
         F: Future<Output = Result<T, Refusal>> + Send + 'static,
     {
-        let run = move |call: Call| boxed(async move { json(StatusCode::OK, &handler(call).await?) });
+        let is_marked = self.marked;
+        let run = move |call: Call| {
+            boxed(async move {
+                let known = mark::known(&call.headers);
+                let response = json(StatusCode::OK, &handler(call).await?)?;
+                if is_marked { mark::marked(response, known).await } else { Ok(response) }
+            })
+        };
         self.route(Media::None, Media::Json(shape::<T>()), Arc::new(run))
     }
 
@@ -218,7 +234,7 @@ impl Entry {
         T: Serialize + ToSchema + 'static,
         F: Future<Output = Result<Reply<T>, Refusal>> + Send + 'static,
     {
-        let once = self.once();
+        let (once, is_marked) = (self.once(), self.marked);
         let run = move |mut call: Call| {
             boxed(async move {
                 let held = call.json_bytes().await?;
@@ -229,10 +245,11 @@ impl Entry {
                     let Reply(status, value) = handler(call, body).await?;
                     json(status, &value)
                 };
-                match claim {
-                    Some(request) => once::once(&app, request, once, work).await,
-                    None => work.await,
-                }
+                let response = match claim {
+                    Some(request) => once::once(&app, request, once, work).await?,
+                    None => work.await?,
+                };
+                if is_marked { mark::marked(response, None).await } else { Ok(response) }
             })
         };
         Route { once, ..self.route(Media::Json(shape::<B>()), Media::Json(shape::<T>()), Arc::new(run)) }
@@ -276,8 +293,8 @@ impl Entry {
     }
 
     fn route(self, takes: Media, gives: Media, handler: Handler) -> Route {
-        let Self { method, path, id, may, summary, query, .. } = self;
-        Route { method, path, id, summary, may, query, takes, gives, kind: Kind::Api, once: Once::Never, handler }
+        let Self { method, path, id, may, summary, query, marked, .. } = self;
+        Route { method, path, id, summary, may, query, takes, gives, kind: Kind::Api, once: Once::Never, marked, handler }
     }
 
     /// Whatever a person makes or decides is done once where it has a key, unless it is said otherwise.

@@ -129,10 +129,10 @@ fn holding() -> Vec<Route> {
     let post = |path: &str, id: &str, may, summary: &str| at(Method::POST, path, id, may, summary);
     vec![
         get("/api/v1/holds", "holds", "Holds, oldest first.").query(&catch::HOLDS).lists(catch::holds),
-        get("/api/v1/holds/{id}", "hold", "A hold with all that is known of it.").gives(catch::hold),
-        post("/api/v1/holds", "place_hold", May::Operator, "Places a hold, or makes one of a foreign lock.").takes(catch::place),
-        post("/api/v1/holds/{id}/extend", "extend_hold", May::Operator, "Lets a hold last longer.").takes(catch::extend),
-        post("/api/v1/holds/{id}/release", "release_hold", May::Operator, "Ends a hold.").takes(catch::release),
+        get("/api/v1/holds/{id}", "hold", "A hold with all that is known of it.").marked().gives(catch::hold),
+        post("/api/v1/holds", "place_hold", May::Operator, "Places a hold, or makes one of a foreign lock.").marked().takes(catch::place),
+        post("/api/v1/holds/{id}/extend", "extend_hold", May::Operator, "Lets a hold last longer.").marked().takes(catch::extend),
+        post("/api/v1/holds/{id}/release", "release_hold", May::Operator, "Ends a hold.").marked().takes(catch::release),
         get("/api/v1/pins", "pins", "Hosts that are fixed to an environment.").lists(catch::pins),
         post("/api/v1/pins", "pin", May::Approver, "Fixes hosts to an environment for a time, or ends that.").takes(catch::pin),
         get("/api/v1/changes/{id}/revert", "plan_revert", "What taking a Change back would do.").gives(catch::plan),

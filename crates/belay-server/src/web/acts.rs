@@ -2,6 +2,7 @@
 //! how many hosts, and is done by a form with a reason.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
@@ -13,6 +14,7 @@ use belay_core::model::change::Change;
 use belay_core::model::ids::{ChangeId, HostId};
 use belay_core::state::State;
 
+use super::once::{form_once, one_time};
 use super::shell::{Shell, page_with};
 use super::words;
 use crate::drive::Keep;
@@ -48,6 +50,7 @@ struct HoldForm {
     reason: String,
     ticket: String,
     contact: String,
+    once: String,
     error: Option<String>,
 }
 
@@ -148,6 +151,7 @@ async fn hold_form(call: &Call, whom: Whom, filled: &Filled, error: Option<Strin
         reason: value(filled, "reason", &format!("{id} ({}) shall not spread", what(&change))),
         ticket: value(filled, "ticket", ""),
         contact: value(filled, "contact", ""),
+        once: one_time()?,
         error,
     };
     page_with(status_of(&form.error), &form)
@@ -199,6 +203,7 @@ fn new_hold_form(call: &Call, filled: &Filled, error: Option<String>) -> Result<
         reason: value(filled, "reason", ""),
         ticket: value(filled, "ticket", ""),
         contact: value(filled, "contact", ""),
+        once: one_time()?,
         error,
     };
     page_with(status_of(&form.error), &form)
@@ -235,11 +240,21 @@ async fn place(call: &Call, filled: &Filled, hosts: Vec<String>, classes: Vec<St
         Ok(ask) => Box::new(ask),
         Err(errors) => return Ok(Err(listed(&errors))),
     };
-    let input = Input::PlaceHold { principal: call.principal()?, ask };
-    match call.app.drive.decide(input, Keep::default()).await? {
-        Answer::Hold { hold, .. } => Ok(Ok(format!("/holds/{hold}"))),
-        Answer::Unprocessable(text) | Answer::Conflict(text) => Ok(Err(text)),
-        other => Err(settled(other).err().unwrap_or_else(Refusal::internal)),
+    let (app, input) = (Arc::clone(&call.app), Input::PlaceHold { principal: call.principal()?, ask });
+    let placed = form_once(call, filled, move || {
+        let (app, input) = (Arc::clone(&app), input.clone());
+        async move {
+            match app.drive.decide(input, Keep::default()).await? {
+                Answer::Hold { hold, .. } => Ok(format!("/holds/{hold}")),
+                other => Err(settled(other).err().unwrap_or_else(Refusal::internal)),
+            }
+        }
+    });
+    match placed.await {
+        Ok(path) => Ok(Ok(path)),
+        // What was filled in is at fault, and the form is shown again with what is wrong.
+        Err(refusal) if matches!(refusal.kind, "unprocessable" | "conflict") => Ok(Err(refusal.detail)),
+        Err(refusal) => Err(refusal),
     }
 }
 

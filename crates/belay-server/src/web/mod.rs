@@ -12,6 +12,7 @@ mod home;
 mod hosts;
 pub(crate) mod inert;
 mod matrix;
+mod once;
 mod plot;
 mod rollout;
 mod settings;

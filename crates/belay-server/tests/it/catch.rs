@@ -31,6 +31,9 @@ pub fn place() -> String {
     json!({"hosts": ["web01", "web02"], "reason": "release 142 needs new files", "for": "8h", "contact": "alice, room 4"}).to_string()
 }
 
+/// What the host knows of who removed its lock.
+const BOB: &str = "logged in then: bob (pts/0 from 10.0.0.7), root (tty1)";
+
 #[tokio::test]
 async fn a_hold_reaches_its_hosts_and_a_hand_on_the_lock_reaches_people_within_one_poll() {
     let world = configured().await;
@@ -44,15 +47,55 @@ async fn a_hold_reaches_its_hosts_and_a_hand_on_the_lock_reaches_people_within_o
     let again = world.send("POST", "/api/v1/agent/poll", &web01, &[], told(&world, json!({"have": stand}))).await.json();
     assert!(again.get("policy").is_none(), "it has the newest: {again}");
     let at = world.running.drive().now().ms();
-    let event = json!({"events": [{"number": 1, "at_ms": at, "what": "lock-broken", "holds": ["h-1"], "put_back": true}]});
+    let event = json!({"events": [{"number": 1, "at_ms": at, "what": "lock-broken", "holds": ["h-1"], "put_back": true, "by": BOB}]});
     let body = told(&world, event);
     let answered = world.send("POST", "/api/v1/agent/poll", &web01, &[], body).await;
     assert_eq!((answered.status.as_u16(), answered.json()["ack"].as_u64()), (200, Some(1)), "{}", answered.json());
     let hold = world.see("/api/v1/holds/h-1").await;
-    assert!(hold["broken_on"][0].as_str().unwrap().starts_with("broken by hand on web01"), "{hold}");
-    assert!(world.see("/api/v1/audit").await.to_string().contains("h-1 was broken by hand on web01: it was put back"));
+    let line = hold["broken_on"][0].as_str().unwrap();
+    assert!(line.starts_with("broken by hand on web01") && line.ends_with(&format!("; put back; {BOB}")), "{hold}");
+    let audit = world.see("/api/v1/audit").await.to_string();
+    assert!(audit.contains(&format!("h-1 was broken by hand on web01: it was put back; {BOB}")), "{audit}");
     let world = world.again(|_| {}).await;
     assert_eq!(world.see("/api/v1/holds/h-1").await["broken"], 1, "a hold survives a restart");
+}
+
+#[tokio::test]
+async fn a_hold_has_a_mark_that_alters_with_whatever_is_said_of_it() {
+    let world = configured().await;
+    let (admin, web01) = (world.admin.clone(), world.token("web01", "host", "web01").await);
+    let post = |path: &'static str, headers: Vec<(&'static str, String)>, body: String| {
+        let (world, admin) = (&world, &admin);
+        async move {
+            let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            world.send("POST", path, admin, &headers, body).await
+        }
+    };
+    let key = || vec![("idempotency-key", "k1".to_owned())];
+    let placed = post("/api/v1/holds", key(), place()).await;
+    let first = placed.header("etag").to_owned();
+    assert!(first.starts_with("\"1.") && first.ends_with('"'), "{first}");
+    assert_eq!(post("/api/v1/holds", key(), place()).await.header("etag"), first, "also where it is answered again");
+    let get = |known: String| {
+        let (world, admin) = (&world, &admin);
+        async move { world.send("GET", "/api/v1/holds/h-1", admin, &[("if-none-match", &known)], "").await }
+    };
+    let same = get(format!("\"x\", W/{first}")).await;
+    assert_eq!((same.status.as_u16(), same.header("etag"), same.body.len()), (304, first.as_str(), 0));
+    // A hand on the lock is no alteration of the hold, and yet has to be heard of.
+    let at = world.running.drive().now().ms();
+    let event = json!({"events": [{"number": 1, "at_ms": at, "what": "lock-broken", "holds": ["h-1"], "put_back": true}]});
+    world.send("POST", "/api/v1/agent/poll", &web01, &[], told(&world, event)).await;
+    let broken = get(first.clone()).await;
+    assert_eq!((broken.status.as_u16(), broken.json()["broken"].as_u64()), (200, Some(1)));
+    let second = broken.header("etag").to_owned();
+    assert!(second.starts_with("\"1.") && second != first, "{second}");
+    let long = || "{\"for\":\"20h\"}".to_owned();
+    let extended = post("/api/v1/holds/h-1/extend", vec![("if-match", second.clone())], long()).await;
+    assert!(extended.status == 200 && extended.header("etag").starts_with("\"2."), "{}", extended.json());
+    assert_eq!(post("/api/v1/holds/h-1/extend", vec![("if-match", second)], long()).await.status, 412);
+    let ended = post("/api/v1/holds/h-1/release", vec![("if-match", "\"2\"".to_owned())], "{\"reason\":\"done\"}".to_owned()).await;
+    assert!(ended.status == 200 && ended.header("etag").starts_with("\"3."), "{}", ended.json());
 }
 
 #[tokio::test]

@@ -131,6 +131,42 @@ async fn a_hold_is_placed_extended_and_released_by_forms() {
     assert_eq!(world.see("/api/v1/holds/h-2").await["state"], "released");
 }
 
+/// The one-time value of a form.
+fn one_time(page: &[u8]) -> String {
+    let text = std::str::from_utf8(page).unwrap();
+    let (_, rest) = text.split_once("name=\"once\" value=\"").expect("the form has a one-time value");
+    rest.split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_hold_form_that_is_sent_twice_places_one_hold() {
+    let world = lived().await;
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let holds = async || world.see("/api/v1/holds").await["items"].as_array().unwrap().len();
+    let (path, before) = ("/holds/new", holds().await);
+    let shown = world.send("GET", path, &world.admin, &[], "").await;
+    let body = format!("once={}&hosts=web01&for=2h&reason=tried", one_time(&shown.body));
+    let press = || world.send("POST", path, &world.admin, &form, body.clone());
+    let (first, second) = tokio::join!(press(), press());
+    assert_eq!((first.status, second.status), (StatusCode::SEE_OTHER, StatusCode::SEE_OTHER), "{:?}", first.body);
+    assert_eq!(first.header("location"), second.header("location"), "both are shown the same hold");
+    assert_eq!(press().await.header("location"), first.header("location"), "and so is a third");
+    assert_eq!(holds().await, before + 1);
+    let altered = world.send("POST", path, &world.admin, &form, body.replace("tried", "another")).await;
+    assert_ne!(altered.header("location"), first.header("location"), "who goes back and alters it asks for another");
+    assert_eq!(holds().await, before + 2);
+    let anew = one_time(&world.send("GET", path, &world.admin, &[], "").await.body);
+    assert!(!body.contains(&anew), "each form has its own");
+    // What is refused may be put right and sent again from the same form.
+    let once = one_time(&world.send("GET", "/holds/new", &world.admin, &[], "").await.body);
+    let nobody = format!("once={once}&hosts=nobody&for=2h&reason=x");
+    for _ in 0..2 {
+        assert_eq!(world.send("POST", "/holds/new", &world.admin, &form, nobody.clone()).await.status, 422);
+    }
+    let right = world.send("POST", "/holds/new", &world.admin, &form, nobody.replace("nobody", "web01")).await;
+    assert_eq!(right.status, StatusCode::SEE_OTHER);
+}
+
 #[tokio::test]
 async fn what_pages_load_is_kept_by_its_name() {
     let world = World::start().await;

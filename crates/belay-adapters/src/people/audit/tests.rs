@@ -1,7 +1,7 @@
 use super::*;
 
 const LOCK: &str = "/opt/puppetlabs/puppet/cache/state/agent_disabled.lock";
-const ACCOUNTS: &str = "root:x:0:0:root:/root:/bin/bash\nbob:x:1000:1000::/home/bob:/bin/bash\n";
+const ACCOUNTS: &str = "root:x:0:0:root:/root:/bin/bash\nbob:x:1000:1000::/srv/bob:/bin/bash\n";
 
 /// An event as auditd writes it for `rm` by somebody who became root, in the raw format.
 fn removed(at: &str, number: u64, name: &str, kind: &str) -> String {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use belay_core::model::alert::Subject;
 use belay_core::model::change::Overlaps;
 use belay_core::model::feed::FeedId;
+use belay_core::model::hold::Turns;
 use belay_core::model::host::OwnFacts;
 use belay_core::model::hours::Zone;
 use belay_core::model::ids::{
@@ -249,7 +250,7 @@ macro_rules! form_later {
     )*};
 }
 
-form_later!(Overlaps, Cautions, LogEvidence, OwnFacts, Within);
+form_later!(Overlaps, Cautions, LogEvidence, OwnFacts, Turns, Within);
 
 impl Form for Weight {
     fn put<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {

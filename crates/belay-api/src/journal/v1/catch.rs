@@ -18,7 +18,7 @@ use super::form::{Fault, Fields, Form, Put, needed, put_field, variant};
 
 form_struct! {
     Hold {
-        id, scope, owner, reason, ticket, contact, placed, until, revision, told, broken, handed_over, would_change, imports, end,
+        id, scope, owner, reason, ticket, contact, placed, until, revision, told, broken, asked, handed_over, would_change, imports, end,
     }
     HoldScope { classes, hosts }
     Broken { at, times, put_back, by }

@@ -12,6 +12,7 @@ use belay_core::decide::{Answer, HoldEdit, Input, reverts};
 use belay_core::model::gate::Offered;
 use belay_core::model::ids::{Environment, HoldId, HostId, RevertId};
 
+use super::super::mark;
 use super::super::refusal::Refusal;
 use super::super::route::{Call, Param, Reply};
 use super::runs::change_id;
@@ -92,7 +93,9 @@ async fn alter(call: Call, edit: HoldEdit, reason: String) -> Result<Reply<HoldV
 /// The revision that the one who asks has seen.
 fn seen(call: &Call) -> Result<Option<u32>, Refusal> {
     let Some(text) = if_match(call)? else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| Refusal::bad_request(format!("If-Match: {text:?} is no revision of a hold; write it as \"3\"")))
+    mark::revision(text).map(Some).ok_or_else(|| {
+        Refusal::bad_request(format!("If-Match: {text:?} is no revision of a hold; write it as \"3\", or as the ETag of an answer said it"))
+    })
 }
 
 /// Hosts that are fixed to an environment.
