@@ -44,7 +44,7 @@ impl Listener {
                 self.text = rest;
                 if let Some(data) = event.lines().find_map(|line| line.strip_prefix("data: ")) {
                     let news: Value = serde_json::from_str(data).unwrap();
-                    assert!(event.contains(&format!("id: {}\nevent: {}\n", news["seq"], news["kind"].as_str().unwrap())), "{event}");
+                    assert!(event.contains(&format!("id: {}\ndata: ", news["seq"])), "{event}");
                     return news;
                 }
                 continue;
