@@ -205,6 +205,18 @@ fn what_an_older_side_leaves_out_has_a_default() {
 }
 
 #[test]
+fn an_older_agent_that_knows_nothing_of_the_hand_is_understood() {
+    let text = r#"{"protocol": 1, "sent_at_ms": 5,
+        "events": [{"number": 1, "at_ms": 2, "what": "lock-broken", "holds": ["h-3"], "put_back": true}]}"#;
+    let poll = serde_json::from_str::<PollBody>(text).unwrap().poll().unwrap();
+    let broken = LockEvent::Broken { holds: BTreeSet::from([HoldId(3)]), put_back: true, by: None };
+    assert_eq!(poll.events[0].what, Happened::Lock(broken));
+    let long = text.replace("true}", &format!("true, \"by\": \"{}\"}}", "x".repeat(5_000)));
+    let refused = serde_json::from_str::<PollBody>(&long).unwrap().poll().unwrap_err();
+    assert!(refused.iter().any(|error| error.pointer.ends_with("/by")), "{refused:?}");
+}
+
+#[test]
 fn a_protocol_that_is_not_spoken_is_refused_by_name() {
     assert_eq!(speaks(PROTOCOL), Ok(()));
     assert_eq!(speaks(PROTOCOL + 1).map_err(ProtocolRefused::code), Err("protocol-too-new"));

@@ -258,6 +258,23 @@ fn replace(value: &mut Value, at: &mut usize, junk: &Value) -> bool {
     }
 }
 
+/// A hold as it was written before it was known whom it asked to rehearse.
+#[test]
+fn a_hold_that_asked_nobody_is_written_as_before_and_an_old_one_reads() {
+    let samples = samples();
+    let placed = samples.iter().find_map(|fact| match fact {
+        Fact::HoldSet { hold, actor, what } => Some((hold.clone(), actor.clone(), what.clone())),
+        _ => None,
+    });
+    let (mut hold, actor, what) = placed.unwrap();
+    assert!(journal::encode(&Fact::HoldSet { hold: hold.clone(), actor: actor.clone(), what: what.clone() }).body.contains("\"asked\":[["));
+    hold.asked.0.clear();
+    let plain = Fact::HoldSet { hold, actor, what };
+    let record = journal::encode(&plain);
+    assert!(!record.body.contains("\"asked\""), "{}", record.body);
+    assert_eq!(journal::decode(&record.kind, record.form, &record.body).unwrap(), plain);
+}
+
 #[test]
 fn a_case_without_cautions_is_written_as_before_and_an_old_one_reads() {
     let plain = belay_core::model::change::Trial { caution: Default::default(), ..trial() };
