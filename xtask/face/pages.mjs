@@ -92,9 +92,11 @@ async function fromTheAlert() {
 // The three buttons, by somebody without scripts.
 async function buttons() {
   const { context, page } = await signIn({ javaScriptEnabled: false });
-  for (const [button, held] of [["#stop", "web23"], ["#hold", "web01"]]) {
-    await page.goto(`${base}/changes/${button === "#stop" ? "c-2" : "c-4"}`);
+  for (const [button, change] of [["#stop", "c-2"], ["#hold", "c-4"]]) {
+    await page.goto(`${base}/changes/${change}`);
     await page.click(button);
+    const held = (await page.locator("p.mono").first().innerText()).split(/\s+/)[0];
+    check(/^web\d\d$/.test(held), `${button} says first which hosts it is about, not "${held}"`);
     await page.click("#do");
     check(/\/holds\/h-\d+$/.test(page.url()), `${button} leads to the hold, not to ${page.url()}: ${(await page.locator("main").innerText()).slice(0, 300)}`);
     await page.locator("details summary").first().click();
