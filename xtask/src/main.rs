@@ -1,5 +1,6 @@
 //! The workspace's own commands. Wiring only: every command is a file of its own.
 
+mod bar;
 mod bench;
 mod child;
 mod ci;

@@ -11,6 +11,7 @@ use anyhow::{Context, bail, ensure};
 use serde_json::{Map, json};
 
 use super::gate::{free_port, stop, until};
+use crate::bar::Bar;
 
 /// The fleet that the goal speaks of.
 const FLEET: [&str; 3] = ["100000", "1000000", "5000"];
@@ -58,13 +59,16 @@ pub fn run(root: &Path, words: &[&str]) -> anyhow::Result<ExitCode> {
     let token = bench.token()?;
     let mut ours = Map::new();
     let mut worst: f64 = 0.0;
+    let mut bar = Bar::new("Asking", PAGES.len());
     for (name, path) in PAGES {
         let (p50, p95, bytes) = bench.page(path, &token)?;
+        bar.step();
         println!("{name:18} p50 {p50:7.1} ms   p95 {p95:7.1} ms   {:6.1} KiB", bytes as f64 / 1024.0);
         ensure!(bytes <= FIRST_LOAD_MAX, "{path} has {bytes} bytes");
         worst = worst.max(p95);
         ours.insert(format!("{name}_p95_ms"), json!((p95 * 10.0).round() / 10.0));
     }
+    drop(bar);
     let resident = resident_mb(&server)?;
     println!("started in {started:.1} s, {resident} MB resident; the slowest page p95 {worst:.0} ms (goal {GOAL_MS} ms)");
     stop(&mut server)?;

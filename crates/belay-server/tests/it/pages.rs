@@ -9,7 +9,10 @@ use super::world::{World, report_of};
 /// Text that a page, a terminal or a spreadsheet would obey, were it let.
 const HOSTILE: &str = "<script>alert(1)</script>\" onload=\"x' \u{202e}exe.txt\u{1b}[31m =cmd()";
 
-const CONFIG: &str = "[[class]]\nname = \"web\"\nhosts = [\"*\"]\nrelease = { fact = \"app\" }\nenforce = \"rejected\"\n\
+/// What a name may hold at worst.
+const NAME: &str = "<img-src=x-onerror=alert(1)>";
+
+const CONFIG: &str = "[[class]]\nname = \"web\"\nhosts = [\"*\"]\nrelease = { fact = \"app\" }\nenvironments = { \"141\" = \"production\" }\nenforce = \"rejected\"\n\
     [[signal]]\nname = \"requests\"\nkind = \"flow\"\nmust_have = true\nselect = \"requests_total\"\n";
 
 /// A world with a host, a run, a Change, a hold, and hostile text wherever text is taken.
@@ -28,6 +31,10 @@ async fn lived() -> World {
         serde_json::json!({"hosts": ["web0*"], "reason": HOSTILE, "ticket": HOSTILE, "contact": HOSTILE, "owner": HOSTILE, "for": "4h"});
     let placed = world.send("POST", "/api/v1/holds", &world.admin, &[], hold.to_string()).await;
     assert_eq!(placed.status, StatusCode::CREATED, "{:?}", placed.body);
+    let pin = serde_json::json!({"hosts": ["web01"], "environment": "production", "for": "1h", "reason": HOSTILE});
+    let pinned = world.send("POST", "/api/v1/pins", &world.admin, &[], pin.to_string()).await;
+    assert!(pinned.status.is_success(), "{:?}", pinned.body);
+    world.token(NAME, "role", "viewer").await;
     world
 }
 
@@ -58,7 +65,7 @@ async fn every_page_is_served_whole_from_here_and_obeys_no_text() {
         }
         let policy = answer.header("content-security-policy");
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
-        assert!(!text.contains("<script>alert") && !text.contains("\" onload"), "{path} holds markup of a value");
+        assert!(!text.contains("<img") && !text.contains("<script>alert") && !text.contains("\" onload"), "{path} holds markup of a value");
         assert!(!text.contains(['\u{202e}', '\u{1b}']), "{path} holds characters that are not seen");
         for part in text.split(['"', '\'']).filter(|part| part.contains("://")) {
             assert!(!part.starts_with("http"), "{path} leads elsewhere: {part}");
