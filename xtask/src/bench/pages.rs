@@ -113,7 +113,8 @@ impl Bench {
             .stderr(Stdio::null())
             .spawn()
             .context("start belay")?;
-        until("the server answers", || TcpStream::connect(&listen).is_ok())?;
+        // It listens before its state is loaded: an answer is what counts.
+        until("the server answers", || self.get("/healthz", "").is_ok())?;
         Ok(child)
     }
 
