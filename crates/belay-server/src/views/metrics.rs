@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
-use belay_core::decide::health::{Ailment, counted, of_fleet};
+use belay_core::decide::health::{Ailment, at_a_glance};
 use belay_core::model::ids::ClassName;
 use belay_core::model::time::Timestamp;
 use belay_core::state::State;
@@ -64,8 +64,7 @@ fn hosts(text: &mut String, state: &State, now: Timestamp) {
     }
     let mut family = gauge(text, "belay_hosts", "Hosts, by class");
     of.iter().for_each(|(class, hosts)| family.line(&[("class", class.as_str())], hosts));
-    let found = of_fleet(state, None, now);
-    let counts = counted(state, &found);
+    let (_, counts) = at_a_glance(state, now);
     let mut family = gauge(text, "belay_run_health_hosts", "Hosts that configuration management is not well on, by class and ailment");
     for class in of.keys() {
         // Each ailment has its line, also at zero: an alert on a number that is not there is silent.

@@ -5,12 +5,11 @@ use axum::body::Body;
 use axum::http::Response;
 use belay_api::http::{HoldAltered, HoldRow, HoldView, PinRow, RevertView};
 use belay_core::decide::{Answer, HoldEdit, Input};
-use belay_core::model::ids::HoldId;
-use belay_core::model::ids::RevertId;
 
 use super::acts::{Filled, filled_in, listed, status_of, value};
 use super::shell::{Shell, page, page_with};
 use crate::drive::Keep;
+use crate::http::handlers::catch::{hold_id, revert_id};
 use crate::http::handlers::settled;
 use crate::http::html::see_other;
 use crate::http::refusal::Refusal;
@@ -64,11 +63,6 @@ fn shown(call: &Call, filled: &Filled, error: Option<String>) -> Result<Response
     let s = Shell::of(call, "/holds", id.to_string());
     let page = OneHold { s, h, lasts: value(filled, "for", "4h"), reason: value(filled, "reason", ""), error };
     page_with(status_of(&page.error), &page)
-}
-
-fn hold_id(call: &Call) -> Result<HoldId, Refusal> {
-    let text = call.param("id");
-    HoldId::parse(text).ok_or_else(|| Refusal::bad_request(format!("{text:?} is no hold; holds are called h-1, h-2, ...")))
 }
 
 /// Lets it last longer.
@@ -129,9 +123,4 @@ pub async fn stop_revert(call: Call, filled: Filled) -> Result<Response<Body>, R
             Ok(see_other(&format!("/reverts/{revert}")))
         }
     }
-}
-
-fn revert_id(call: &Call) -> Result<RevertId, Refusal> {
-    let text = call.param("id");
-    RevertId::parse(text).ok_or_else(|| Refusal::bad_request(format!("{text:?} is no revert; reverts are called r-1, r-2, ...")))
 }

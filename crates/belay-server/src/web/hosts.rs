@@ -11,13 +11,14 @@ use belay_core::decide::host_policy::{classified, gate};
 use belay_core::explain::{gate as words, why};
 use belay_core::model::gate::Offered;
 use belay_core::model::host::Host;
-use belay_core::model::ids::{ClassName, HostId, Release, RunId};
+use belay_core::model::ids::{ClassName, HostId, Release};
 use belay_core::model::time::Span;
 use belay_core::state::State;
 
 use super::shell::{Shell, page};
 use super::words::encoded;
 use crate::http::handlers::hosts::diff_of;
+use crate::http::handlers::runs::found;
 use crate::http::refusal::Refusal;
 use crate::http::route::Call;
 use crate::ledger::RunFilter;
@@ -194,9 +195,6 @@ struct OneRun {
 
 /// A run.
 pub async fn run(call: Call) -> Result<Response<Body>, Refusal> {
-    let text = call.param("id");
-    let id = RunId::parse(text).ok_or_else(|| Refusal::bad_request(format!("{text:?} is no run; runs are called run-1, run-2, ...")))?;
-    let found = call.app.readers.ask(move |reader| reader.run(id)).await?;
-    let run = found.ok_or_else(|| Refusal::not_found(format!("there is no run {id}")))?;
-    page(&OneRun { s: Shell::of(&call, "/hosts", id.to_string()), r: RunView::from(&run) })
+    let r = found(&call).await?;
+    page(&OneRun { s: Shell::of(&call, "/hosts", r.row.id.clone()), r })
 }

@@ -52,7 +52,8 @@ fn view(call: &Call, id: HoldId) -> Result<HoldView, Refusal> {
     view.ok_or_else(|| Refusal::not_found(format!("there is no hold {id}")))
 }
 
-fn hold_id(call: &Call) -> Result<HoldId, Refusal> {
+/// The hold that a path names.
+pub(crate) fn hold_id(call: &Call) -> Result<HoldId, Refusal> {
     let text = call.param("id");
     HoldId::parse(text).ok_or_else(|| Refusal::bad_request(format!("{text:?} is no hold; holds are called h-1, h-2, ...")))
 }
@@ -151,7 +152,8 @@ pub(crate) async fn stop_revert(call: Call, body: RevertBody) -> Result<Reply<Re
     Ok(revert_view(&call, id)?.into())
 }
 
-fn revert_id(call: &Call) -> Result<RevertId, Refusal> {
+/// The revert that a path names.
+pub(crate) fn revert_id(call: &Call) -> Result<RevertId, Refusal> {
     let text = call.param("id");
     RevertId::parse(text).ok_or_else(|| Refusal::bad_request(format!("{text:?} is no revert; reverts are called r-1, r-2, ...")))
 }

@@ -27,6 +27,11 @@ pub(crate) async fn list(call: Call) -> Result<Page<RunRow>, Refusal> {
 
 /// One run.
 pub(crate) async fn view(call: Call) -> Result<RunView, Refusal> {
+    found(&call).await
+}
+
+/// The run that a path names, for whoever shows it.
+pub(crate) async fn found(call: &Call) -> Result<RunView, Refusal> {
     let text = call.param("id");
     let id = RunId::parse(text).ok_or_else(|| Refusal::bad_request(format!("{text:?} is no run; write for example run-42")))?;
     let found = call.app.readers.ask(move |reader| reader.run(id)).await?;
