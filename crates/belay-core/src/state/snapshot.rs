@@ -60,6 +60,7 @@ impl State {
         facts.extend(self.feeds.iter().map(|(id, feed)| Fact::FeedSet { id: id.clone(), feed: Some(Box::new(feed.clone())) }));
         let pulled = |(inventory, mark): (&String, &String)| Fact::PulledSet { inventory: inventory.clone(), mark: mark.clone() };
         facts.extend(self.pulled.iter().map(pulled));
+        facts.extend(self.deployments(actor));
         facts.extend(self.breaker.map(|breaker| Fact::BreakerSet { breaker: Some(breaker) }));
         let told = self.alerted.iter().filter(|(about, _)| !matches!(about, Subject::Change(_)));
         facts.extend(told.map(|(about, at)| Fact::AlertedRestored { about: about.clone(), at: *at }));
