@@ -5,7 +5,7 @@ mod catalog;
 mod gate;
 mod judge;
 mod pages;
-mod reports;
+pub mod reports;
 mod wilson;
 
 use std::path::{Path, PathBuf};

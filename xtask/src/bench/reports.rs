@@ -6,7 +6,7 @@ mod fleet;
 mod meter;
 mod ours;
 mod pull;
-mod puppetdb;
+pub mod puppetdb;
 mod send;
 
 use std::path::Path;
@@ -76,7 +76,7 @@ pub fn run(root: &Path, words: &[&str]) -> anyhow::Result<ExitCode> {
         }
         None => {
             let folder = tempfile::tempdir()?;
-            let puppetdb = puppetdb::PuppetDb::start(folder.path())?;
+            let puppetdb = puppetdb::PuppetDb::start(folder.path(), None)?;
             let theirs = take("puppetdb", &puppetdb, &fleet).inspect_err(|_| println!("{}", puppetdb.said(40)))?;
             println!("{}", line("puppetdb", &theirs, &fleet));
             let pulled = pull::all(&program, &puppetdb, &fleet).inspect_err(|_| println!("{}", puppetdb.said(40)))?;

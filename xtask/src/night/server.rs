@@ -28,6 +28,7 @@ use super::install;
 use super::puppet::side_by_side;
 use super::receiver::Receiver;
 use super::tale::{Tale, wait_for};
+use crate::bench::reports::puppetdb;
 
 /// How long anything may take that Belay or an agent has to see or to do.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -62,6 +63,7 @@ const VARIANTS: &[Variant] = &[
     Variant { name: "in-place", hosts: &[&PLACED], play: layouts::in_place },
     Variant { name: "assigned", hosts: &[&ASSIGNED], play: layouts::assigned },
     Variant { name: "terminus", hosts: &[&CLASSIFIED], play: |stage| terminus::play(stage) },
+    Variant { name: "puppetdb", hosts: &[&CLASSIFIED], play: terminus::beside_puppetdb },
     Variant { name: "hold", hosts: &[&HOOKED], play: |stage| held::play(stage) },
     Variant { name: "belay-away", hosts: &[&HOOKED, &CLASSIFIED], play: away::belay },
     Variant { name: "puppetserver-away", hosts: &[&HOOKED, &OBSERVED], play: away::puppetserver },
@@ -101,7 +103,12 @@ pub fn play(tale: &Tale, programs: &Programs, folder: &Path, module: &Path, only
     let mut variants = chosen(only)?;
     if !terminus::found() {
         println!("there is no {} here: the puppetserver has no terminus, and that variant is left out", terminus::PACKAGE);
-        variants.retain(|variant| variant.name != "terminus");
+        variants.retain(|variant| !["terminus", "puppetdb"].contains(&variant.name));
+    }
+    let wanted = variants.iter().any(|variant| variant.name == "puppetdb");
+    if let Some(why) = if wanted { puppetdb::missing()? } else { None } {
+        println!("there is no PuppetDB here ({why}): that variant is left out");
+        variants.retain(|variant| variant.name != "puppetdb");
     }
     if !control::found() {
         println!("there is no {} here: what r10k deploys is left out", control::PACKAGES.join(", no "));

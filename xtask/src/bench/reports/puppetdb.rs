@@ -42,6 +42,25 @@ fn binaries() -> Option<PathBuf> {
     folders.filter(|folder| folder.join("bin/initdb").is_file()).max_by_key(version).map(|folder| folder.join("bin"))
 }
 
+/// How it is reached by a puppetserver: its certificate, its key and its authority, each a file.
+pub struct Tls {
+    /// Where it listens.
+    pub port: u16,
+    /// Its certificate.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// Who signed it, and the puppetserver's.
+    pub ca: PathBuf,
+}
+
+impl Tls {
+    fn settings(&self) -> String {
+        let (certificate, key, ca) = (self.certificate.display(), self.key.display(), self.ca.display());
+        format!("ssl-host = 127.0.0.1\nssl-port = {}\nssl-cert = {certificate}\nssl-key = {key}\nssl-ca-cert = {ca}\n", self.port)
+    }
+}
+
 /// Both programs.
 pub struct PuppetDb {
     folder: PathBuf,
@@ -53,8 +72,8 @@ pub struct PuppetDb {
 }
 
 impl PuppetDb {
-    /// Starts both in this folder, and waits until commands are taken.
-    pub fn start(folder: &Path) -> anyhow::Result<Self> {
+    /// Starts both in this folder, and waits until commands are taken. With a port and certificates it takes them over TLS, too.
+    pub fn start(folder: &Path, tls: Option<&Tls>) -> anyhow::Result<Self> {
         let postgres = Postgres::start(folder)?;
         postgres.database("puppetdb")?;
         let (port, own) = (free_port()?, folder.join("puppetdb"));
@@ -63,7 +82,7 @@ impl PuppetDb {
         let files = [
             ("conf.d/config.ini", include_str!("files/config.ini")),
             ("conf.d/database.ini", include_str!("files/database.ini")),
-            ("conf.d/jetty.ini", include_str!("files/jetty.ini")),
+            ("conf.d/jetty.ini", &format!("{}{}", include_str!("files/jetty.ini"), tls.map(Tls::settings).unwrap_or_default())),
             ("logback.xml", include_str!("../../night/files/server/logback.xml")),
         ];
         std::fs::create_dir_all(own.join("var")).context("make PuppetDB's folder")?;
@@ -99,6 +118,12 @@ impl PuppetDb {
         let reply = http::send(self.address, "GET", path, &[("Accept", "application/json")], b"")?;
         ensure!(reply.status == 200, "GET {path} answered {}: {}", reply.status, reply.text());
         serde_json::from_slice(&reply.body).with_context(|| format!("GET {path}"))
+    }
+
+    /// Reports that it has of a host.
+    pub fn reports_of(&self, host: &str) -> anyhow::Result<usize> {
+        let query = format!("/pdb/query/v4/reports?query=%5B%22%3D%22%2C%22certname%22%2C%22{host}%22%5D");
+        Ok(self.ask(&query)?.as_array().map_or(0, Vec::len))
     }
 
     /// Hosts whose facts it knows.

@@ -65,8 +65,8 @@ impl Puppetserver {
         for (name, content) in files {
             write(&folder.join(name), &fill(content, &words))?;
         }
-        if witness.is_some() {
-            terminus(folder)?;
+        if let Some(witness) = witness {
+            terminus(folder, witness.puppetdb)?;
         }
         environments(folder)?;
         let mut server = Self { folder: folder.to_owned(), port, start_s: 0, rss_mb: 0, child: None, relay: None, began: Instant::now() };
@@ -136,6 +136,11 @@ impl Puppetserver {
         self.start_s = self.began.elapsed().as_secs();
         self.rss_mb = rss_mb(pid);
         Ok(())
+    }
+
+    /// Where its authority lies, once it was started.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.join("ca")
     }
 
     /// Where the environments lie.
@@ -211,10 +216,12 @@ pub fn apply_module(folder: &Path, programs: &Programs, module: &Path, manifest:
 }
 
 /// Puppet's side of a terminus, as a site with a PuppetDB has it; the module adds Belay to it.
-fn terminus(folder: &Path) -> anyhow::Result<()> {
-    let nobody = free_port()?.to_string();
+fn terminus(folder: &Path, puppetdb: u16) -> anyhow::Result<()> {
     let conf = folder.join("conf");
-    write(&conf.join("puppetdb.conf"), &fill(include_str!("../files/server/puppetdb.conf"), &[("NOBODY", nobody.as_str())]))?;
+    write(
+        &conf.join("puppetdb.conf"),
+        &fill(include_str!("../files/server/puppetdb.conf"), &[("PUPPETDB", puppetdb.to_string().as_str())]),
+    )?;
     write(&conf.join("routes.yaml"), include_str!("../files/server/routes.yaml"))?;
     let file = conf.join("puppet.conf");
     let text = std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;

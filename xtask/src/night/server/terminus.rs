@@ -2,7 +2,8 @@
 //! it, to a second Belay which hears of the site by nothing else. What that one knows at the end is compared with what the first one
 //! knows by the report processor.
 //!
-//! There is no PuppetDB: the terminus is told of one that is down, and goes on (`soft_write_failure`).
+//! First there is no PuppetDB: the terminus is told of one that is down, and goes on (`soft_write_failure`). Then there is one, and
+//! each gets all of it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,6 +17,7 @@ use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 
 use super::{CLASSIFIED, LIMIT, Stage};
+use crate::bench::reports::puppetdb::{PuppetDb, Tls};
 use crate::night::belay::end;
 use crate::night::http::{self, free_port};
 use crate::night::lab::{fill, tail, write};
@@ -37,6 +39,8 @@ pub fn found() -> bool {
 pub struct Witness {
     /// Where the terminus finds it.
     pub port: u16,
+    /// Where the terminus looks for PuppetDB.
+    pub puppetdb: u16,
     folder: PathBuf,
     child: Option<Child>,
 }
@@ -44,7 +48,7 @@ pub struct Witness {
 impl Witness {
     /// One that will listen on a port that is free now.
     pub fn at(folder: &Path) -> anyhow::Result<Self> {
-        Ok(Self { port: free_port()?, folder: folder.to_owned(), child: None })
+        Ok(Self { port: free_port()?, puppetdb: free_port()?, folder: folder.to_owned(), child: None })
     }
 
     /// Gives it a certificate of the puppetserver's authority, which is there by now, and starts it.
@@ -69,26 +73,10 @@ impl Witness {
 
     /// As a site would by `puppetserver ca generate --subject-alt-names`, in less than a JVM's start.
     fn certificate(&self, ca: &Path) -> anyhow::Result<()> {
-        write(&self.folder.join("names"), "subjectAltName = DNS:localhost, DNS:belay.example.com\n")?;
-        let file = |name: &str| self.folder.join(name).display().to_string();
-        let of_ca = |name: &str| ca.join(name).display().to_string();
-        openssl(&[
-            "req",
-            "-new",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-subj",
-            "/CN=belay.example.com",
-            "-keyout",
-            &file("key"),
-            "-out",
-            &file("csr"),
-        ])?;
-        let signed = ["x509", "-req", "-days", "2", "-in", &file("csr"), "-CA", &of_ca("ca_crt.pem"), "-CAkey", &of_ca("ca_key.pem")];
-        let rest = ["-set_serial", "90001", "-extfile", &file("names"), "-out", &file("crt")];
-        openssl(&[signed.as_slice(), rest.as_slice()].concat())?;
-        let both = [file("crt"), file("key")].map(|path| std::fs::read_to_string(&path).with_context(|| format!("read {path}")));
+        signed(&self.folder, "belay.example.com", ca)?;
+        let file = |name: &str| self.folder.join(name);
+        let both =
+            [file("crt"), file("key")].map(|path| std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display())));
         let [certificate, key] = both;
         write(&self.folder.join("belay.pem"), &format!("{}{}", certificate?, key?))
     }
@@ -122,6 +110,19 @@ impl Drop for Witness {
     }
 }
 
+/// A certificate of an authority and its key, in a folder: `crt`, `key`.
+fn signed(folder: &Path, name: &str, ca: &Path) -> anyhow::Result<()> {
+    write(&folder.join("names"), &format!("subjectAltName = DNS:localhost, DNS:{name}\n"))?;
+    let file = |name: &str| folder.join(name).display().to_string();
+    let of_ca = |name: &str| ca.join(name).display().to_string();
+    let subject = format!("/CN={name}");
+    openssl(&["req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", &subject, "-keyout", &file("key"), "-out", &file("csr")])?;
+    let by = ["x509", "-req", "-days", "2", "-in", &file("csr"), "-CA", &of_ca("ca_crt.pem"), "-CAkey", &of_ca("ca_key.pem")];
+    let serial = format!("9{:04}", name.len());
+    let rest = ["-set_serial", &serial, "-extfile", &file("names"), "-out", &file("crt")];
+    openssl(&[by.as_slice(), rest.as_slice()].concat())
+}
+
 fn openssl(arguments: &[&str]) -> anyhow::Result<()> {
     let said = Command::new("openssl").args(arguments).stdin(Stdio::null()).output().context("start openssl")?;
     ensure!(said.status.success(), "openssl {}: {}", arguments.join(" "), String::from_utf8_lossy(&said.stderr));
@@ -138,6 +139,45 @@ fn runs(list: Vec<Value>, host: &str, get: impl Fn(&str) -> anyhow::Result<Value
             Ok((text(&whole["tool_run_id"])?, text(&whole["kind"])?))
         })
         .collect()
+}
+
+/// A real PuppetDB is there: both get everything, and a run is no slower than it has to be. Then PuppetDB is gone again, and nobody
+/// notices but it.
+pub(super) fn beside_puppetdb(stage: &mut Stage<'_>) -> anyhow::Result<Value> {
+    let (tale, [host, other]) = (stage.tale, CLASSIFIED);
+    let witness = stage.witness.as_ref().context("there is no terminus")?;
+    tale.say("-- PuppetDB: a real one starts, where the puppetserver's terminus looks for it");
+    // A folder of its own, as PostgreSQL's user has to reach it.
+    let folder = tempfile::Builder::new().prefix("belay-puppetdb-").tempdir().context("make PuppetDB's folder")?;
+    let (own, ca) = (folder.path(), stage.puppetserver.authority());
+    signed(own, "puppetdb.example.com", &ca)?;
+    let tls = Tls { port: witness.puppetdb, certificate: own.join("crt"), key: own.join("key"), ca: ca.join("ca_crt.pem") };
+    let began = tale.elapsed();
+    let puppetdb = PuppetDb::start(own, Some(&tls))?;
+    tale.say(&format!("it is ready after {} s", (tale.elapsed() - began).as_secs()));
+    let known =
+        |host: &str| Ok::<_, anyhow::Error>(witness.list("/api/v1/runs?limit=500")?.iter().filter(|run| run["host"] == host).count());
+    let run_of = |host: &str| {
+        let before = known(host)?;
+        let began = tale.elapsed();
+        stage.hosts.run(host, &[])?.is(0)?;
+        let took = (tale.elapsed() - began).as_secs();
+        wait_for("the second belay to know the run", LIMIT, || {
+            let now = known(host)?;
+            Ok(if now > before { Ok(()) } else { Err(format!("{now} runs of {host}")) })
+        })?;
+        Ok::<_, anyhow::Error>(took)
+    };
+    let with_s = run_of(host)?;
+    wait_for("PuppetDB to store the report", LIMIT, || Ok(if puppetdb.reports_of(host)? > 0 { Ok(()) } else { Err(puppetdb.said(2)) }))?;
+    tale.say(&format!("{host} ran in {with_s} s: PuppetDB has its report, and so has belay"));
+    let reports = puppetdb.reports_of(host)?;
+    drop(puppetdb);
+    let without_s = run_of(other)?;
+    tale.say(&format!("PuppetDB is stopped; {other} ran in {without_s} s, and belay has its report"));
+    let aside = witness.list("/api/v1/quarantine")?;
+    ensure!(aside.is_empty(), "something was put aside: {aside:?}");
+    Ok(json!({ "puppetdb_has_it": reports > 0, "belay_has_it": true, "run_with_puppetdb_s": with_s, "run_without_s": without_s }))
 }
 
 /// By both roads the same runs are known; by the terminus also facts, and what was offered.
