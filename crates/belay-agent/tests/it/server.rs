@@ -176,6 +176,7 @@ fn relayed(known: &mut Known, body: &[u8]) -> String {
         policies: page.iter().filter(|_| !same).map(|policy| (*policy).into()).collect(),
         next: page.last().filter(|_| page.len() == 2 && !same).map(|last| last.host.to_string()),
         wait_ms: 10,
+        table: None,
     };
     known.asks.push(ask);
     serde_json::to_string(&answer).unwrap()

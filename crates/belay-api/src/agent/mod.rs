@@ -12,6 +12,7 @@ mod hold;
 mod policy;
 mod poll;
 mod relay;
+mod table;
 
 pub use answer::{PollAnswer, Reply};
 pub use happened::{EventBody, HappenedBody, LineBody, LockBody, ResultBody};
@@ -19,6 +20,7 @@ pub use hold::HoldBody;
 pub use policy::{ContentBody, ItemBody, PinBody, PolicyBody, RevertBody, StandBody, StateWord, WayBody};
 pub use poll::{AskedBody, GlassBody, PollBody, ScheduleBody, StatusBody};
 pub use relay::{PAGE_MAX, PoliciesAnswer, PoliciesAsk, Relayed};
+pub use table::{InForceBody, TableAnswer, TableAsk, TableBody, TableTold};
 
 pub use belay_core::host::policy::PROTOCOL;
 use thiserror::Error;

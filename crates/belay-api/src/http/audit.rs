@@ -194,6 +194,9 @@ fn line(fact: &Fact) -> Option<Line> {
         | Fact::AilingSet { .. }
         | Fact::PulledSet { .. }
         | Fact::FeedSet { .. }
+        | Fact::OutpostSet { .. }
+        | Fact::TableMade { .. }
+        | Fact::TableInForce { .. }
         | Fact::AlertedRestored { .. }
         | Fact::ChangeOpened { .. }
         | Fact::ChangeJoined { .. }

@@ -11,6 +11,7 @@ use crate::model::host::{Carried, Host, ITEMS_MAX, LastRun, RECENT_MAX, Seen, Tr
 use crate::model::ids::{ChangeId, ClassName, HostId};
 use crate::model::item::ItemKey;
 use crate::model::run::Run;
+use crate::model::table::InForce;
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Outcome, Standing, Verdict};
 
@@ -53,6 +54,10 @@ impl State {
             | Fact::AilingSet { .. } => self.apply_to_class(at, fact),
             Fact::PulledSet { inventory, mark } => _ = self.pulled.insert(inventory.clone(), mark.clone()),
             Fact::FeedSet { id, feed } => self.apply_feed(id, feed.as_deref()),
+            Fact::OutpostSet { id, outpost: Some(outpost) } => _ = self.outposts.insert(id.clone(), (**outpost).clone()),
+            Fact::OutpostSet { id, outpost: None } => _ = self.outposts.remove(id),
+            Fact::TableMade { table } => self.tables.made = Some(*table),
+            Fact::TableInForce { table, from } => self.tables.force = Some(InForce { table: *table, from: *from }),
             Fact::BreakerSet { breaker } => self.breaker = *breaker,
             Fact::IncarnationBegun { incarnation } => self.counters.incarnation = *incarnation,
             Fact::AlertedRestored { about, at } => drop(self.alerted.insert(about.clone(), *at)),
@@ -329,6 +334,9 @@ fn steers(fact: &Fact) -> bool {
         | Fact::PulledSet { .. }
         | Fact::SelfChecked { .. }
         | Fact::FeedSet { .. }
+        | Fact::OutpostSet { .. }
+        | Fact::TableMade { .. }
+        | Fact::TableInForce { .. }
         | Fact::BreakerSet { .. }
         | Fact::AlertedRestored { .. }
         | Fact::Noted(_)

@@ -11,12 +11,13 @@ use belay_core::decide::host_policy::{gate, host_policy, relayed, stand};
 use belay_core::decide::{Answer, HoldEdit, Input, reverts};
 use belay_core::model::gate::Offered;
 use belay_core::model::ids::{Environment, HoldId, HostId, RevertId};
+use belay_core::model::principal::Principal;
 
 use super::super::mark;
 use super::super::refusal::Refusal;
 use super::super::route::{Call, Param, Reply};
 use super::runs::change_id;
-use super::{if_match, invalid, settled};
+use super::{if_match, invalid, outposts, settled};
 use crate::drive::Keep;
 
 /// The longest time an answer to a poll is kept back.
@@ -185,7 +186,7 @@ pub(crate) async fn poll(call: Call, body: PollBody) -> Result<Reply<PollAnswer>
     let principal = call.principal()?;
     let host = body.host().map_err(|error| invalid(vec![error]))?;
     let own = match &principal {
-        belay_core::model::principal::Principal::Host(own) => Some(own.clone()),
+        Principal::Host(own) => Some(own.clone()),
         _ => None,
     };
     let host = host.or(own).ok_or_else(|| Refusal::bad_request("host: say for which host the policy is"))?;
@@ -212,9 +213,15 @@ pub(crate) async fn poll(call: Call, body: PollBody) -> Result<Reply<PollAnswer>
 pub(crate) async fn policies(call: Call, ask: PoliciesAsk) -> Result<Reply<PoliciesAnswer>, Refusal> {
     belay_api::agent::speaks(ask.protocol).map_err(|why| Refusal::new(axum::http::StatusCode::BAD_REQUEST, why.code(), why.to_string()))?;
     let principal = call.principal()?;
+    if let (Principal::Relay(_), Some(told)) = (&principal, &ask.table) {
+        return outposts::tables(&call, &principal, &ask, told).await;
+    }
     let after = ask.after.as_deref().map(HostId::parse).transpose().map_err(|bad| Refusal::bad_request(format!("after: {bad}")))?;
     let have: Option<belay_core::host::policy::Stand> = ask.have.map(Into::into);
     let wait = Duration::from_millis(u64::try_from(ask.wait_ms).unwrap_or(0)).min(WAIT_MAX);
+    if let Some(answer) = outposts::plain(&call, &principal, have, after.as_ref(), wait).await? {
+        return Ok(answer);
+    }
     call.app.polls.wait(&call.app.drive, have, wait).await;
     let now = call.app.drive.now();
     let (stand, policies, next) = call.app.drive.read(|state| {
@@ -229,7 +236,7 @@ pub(crate) async fn policies(call: Call, ask: PoliciesAsk) -> Result<Reply<Polic
     let wait_ms = if call.app.polls.room() { i64::try_from(WAIT_MAX.as_millis()).unwrap_or(0) } else { 0 };
     let same = policies.is_none();
     let policies = policies.iter().flatten().map(Into::into).collect();
-    Ok(PoliciesAnswer { protocol: belay_api::agent::PROTOCOL, stand: stand.into(), same, policies, next, wait_ms }.into())
+    Ok(PoliciesAnswer { protocol: belay_api::agent::PROTOCOL, stand: stand.into(), same, policies, next, wait_ms, table: None }.into())
 }
 
 /// Polls that are kept back: so many, and no more.
