@@ -238,3 +238,166 @@ fn names(folder: &std::path::Path) -> Result<Vec<std::ffi::OsString>> {
     };
     entries.map(|entry| entry.map(|entry| entry.file_name()).with_context(cannot)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    use belay_core::host::policy::Stand;
+    use belay_core::model::gate::Enforce;
+    use belay_core::model::ids::{ClassName, Release};
+    use belay_core::model::time::Span;
+
+    use super::super::LastGood;
+
+    const HOSTS: [&str; 4] = ["web01", "web02", "web03", "web04"];
+
+    fn table(number: u64) -> TableId {
+        TableId { incarnation: 1, number }
+    }
+
+    /// The policies of a table: its release says which. One host has the same in all of them.
+    fn policies(number: u64) -> Vec<HostPolicy> {
+        let policy = |host: &str| HostPolicy {
+            host: HostId::parse(host).unwrap(),
+            stand: Stand { incarnation: 1, seq: number },
+            issued: Timestamp::from_ms(0),
+            class: ClassName::parse("web").unwrap(),
+            release: Release::parse(&if host == "web04" { "same".to_owned() } else { number.to_string() }).ok(),
+            enforce: Enforce::Off,
+            max_closed: Span::from_min(60),
+            holds: Vec::new(),
+            environments: BTreeMap::new(),
+            items: BTreeMap::new(),
+            pin: None,
+            wave_open: false,
+            closed: Vec::new(),
+            wave: None,
+            rehearse: false,
+            reverts: Vec::new(),
+            poll_after: Span::from_min(1),
+        };
+        HOSTS.into_iter().map(policy).collect()
+    }
+
+    /// What each host is classified by.
+    fn answers(kept: &Kept) -> Vec<String> {
+        let own = HostId::parse("ps1").unwrap();
+        let answer = |host: &str| match kept.last_good(&own, &HostId::parse(host).unwrap()) {
+            LastGood::Good(held) => held.policy.release.map(|release| release.to_string()).unwrap_or_default(),
+            LastGood::Never => "nothing".to_owned(),
+            LastGood::Corrupt(why) => panic!("{why}"),
+        };
+        HOSTS.into_iter().map(answer).collect()
+    }
+
+    fn of(number: u64) -> Vec<String> {
+        let number = number.to_string();
+        vec![number.clone(), number.clone(), number, "same".to_owned()]
+    }
+
+    /// The whole way of a table. Ends where the pace says so, as a crash does.
+    fn way(kept: &Kept, number: u64, pace: Pace<'_>) -> Result<()> {
+        let shelf = kept.settle_table_at(pace)?;
+        if shelf.takes(table(number)) {
+            let mut storing = kept.begin_table(table(number))?;
+            storing.keep_at(&policies(number), pace)?;
+            storing.finish_at(pace)?;
+        }
+        pace()?;
+        kept.table_told(InForce { table: table(number), from: Timestamp::from_ms(1) }, Timestamp::from_ms(2))?;
+        kept.settle_table_at(pace)?;
+        Ok(())
+    }
+
+    #[test]
+    fn a_table_counts_when_it_was_told_to_and_not_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let kept = Kept::new(dir.path());
+        kept.make().unwrap();
+        let store = |number: u64| {
+            let mut storing = kept.begin_table(table(number)).unwrap();
+            storing.keep(&policies(number)).unwrap();
+            storing.finish().unwrap()
+        };
+        assert_eq!((store(1), answers(&kept)), (4, vec!["nothing".to_owned(); 4]), "nobody said that it holds");
+        let server = Timestamp::from_ms(5_000);
+        kept.table_told(InForce { table: table(1), from: server }, server).unwrap();
+        assert_eq!(answers(&kept), of(1));
+        kept.settle_table().unwrap();
+        assert_eq!((store(2), answers(&kept)), (3, of(1)), "what says the same is not written again");
+        kept.table_told(InForce { table: table(2), from: server + Span::from_ms(300) }, server).unwrap();
+        assert_eq!(answers(&kept), of(1), "its time has not come");
+        assert!(kept.settle_table().unwrap().next.is_some());
+        std::thread::sleep(std::time::Duration::from_millis(400));
+        assert_eq!(answers(&kept), of(2));
+        assert_eq!(kept.settle_table().unwrap(), Shelf { base: Some(table(2)), next: None });
+        assert_eq!((answers(&kept), names(&kept.path(BESIDE)).unwrap().len()), (of(2), 0));
+        kept.leave_tables().unwrap();
+        assert_eq!((kept.shelf(), answers(&kept)), (Shelf::default(), of(2)));
+    }
+
+    #[test]
+    fn wherever_it_is_ended_all_hosts_are_of_one_table_and_it_goes_on_from_there() {
+        let mut points = 0;
+        for end in 0.. {
+            let dir = tempfile::tempdir().unwrap();
+            let kept = Kept::new(dir.path());
+            kept.make().unwrap();
+            way(&kept, 1, &mut || Ok(())).unwrap();
+            let mut steps = 0;
+            let ended = way(&kept, 2, &mut || {
+                assert!([of(1), of(2)].contains(&answers(&kept)), "before step {steps}: {:?}", answers(&kept));
+                steps += 1;
+                if steps > end { Err(anyhow::anyhow!("a crash")) } else { Ok(()) }
+            });
+            let after = answers(&kept);
+            assert!([of(1), of(2)].contains(&after), "ended before step {end}: {after:?}");
+            if after == of(2) {
+                // The system starts anew with a clock of long ago: what holds still holds.
+                assert!(kept.shelf().next.is_none_or(|next| next.moving || next.from.is_some()));
+            }
+            way(&kept, 3, &mut || Ok(())).unwrap();
+            assert_eq!(answers(&kept), of(3), "ended before step {end}, and went on");
+            points = end;
+            if ended.is_ok() {
+                break;
+            }
+        }
+        assert!(points >= 12, "{points} points at which it was ended");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_takes_nothing_back_that_was_begun_to_be_moved() {
+        let dir = tempfile::tempdir().unwrap();
+        let kept = Kept::new(dir.path());
+        kept.make().unwrap();
+        way(&kept, 1, &mut || Ok(())).unwrap();
+        let mut moves = 0;
+        let ended = way(&kept, 2, &mut || {
+            moves += usize::from(kept.shelf().next.is_some_and(|next| next.moving));
+            if moves > 2 { Err(anyhow::anyhow!("a crash amidst moving")) } else { Ok(()) }
+        });
+        assert!(ended.is_err());
+        let contact = serde_json::json!({
+            "at": {"at_ms": 0, "boot": "", "up_ms": 0}, "issued_ms": -9_000_000_000_000_000i64, "stand": {"incarnation": 1, "seq": 1},
+            "enforce": "off", "holds": 0, "max_closed_ms": 0, "poll_after_ms": 0
+        });
+        std::fs::write(kept.path("contact.json"), contact.to_string()).unwrap();
+        assert!(kept.server_time() < Timestamp::from_ms(0), "a clock of long ago");
+        assert_eq!(answers(&kept), of(2));
+    }
+
+    #[test]
+    fn a_mark_that_is_damaged_leaves_the_base() {
+        let dir = tempfile::tempdir().unwrap();
+        let kept = Kept::new(dir.path());
+        kept.make().unwrap();
+        way(&kept, 1, &mut || Ok(())).unwrap();
+        std::fs::write(kept.path(MARK), "{").unwrap();
+        assert_eq!((kept.shelf(), answers(&kept)), (Shelf::default(), of(1)));
+        way(&kept, 2, &mut || Ok(())).unwrap();
+        assert_eq!(answers(&kept), of(2));
+    }
+}

@@ -173,7 +173,7 @@ fn roll(draft: &mut Draft<'_>, heard: &Heard) -> bool {
                     return true;
                 }
             }
-            Some(outpost) if admitted(state, outpost) && there && outpost.left.is_some_and(|left| word.at > left) => {
+            Some(outpost) if admitted(state, outpost) && there && outpost.left.is_some_and(|left| word.at >= left) => {
                 set(draft, id, Outpost { heard: word.at, left: None, ..outpost.clone() });
                 tell(draft, NoteKind::Info, format!("{id} is heard again, and waited for"));
                 altered = true;

@@ -21,6 +21,7 @@ mod selfcheck;
 mod slots;
 mod snapshots;
 mod standstill;
+mod tables;
 mod told;
 mod watch;
 mod waves;
