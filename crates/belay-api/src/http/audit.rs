@@ -1,6 +1,7 @@
 //! The audit, the outbox and the quarantine.
 
 use belay_core::explain::{gate as explain, selfcheck};
+use belay_core::host::policy::Pin;
 use belay_core::model::alert::{Effect, Task};
 use belay_core::model::closed::Closed;
 use belay_core::model::ids::{ClassName, HostId};
@@ -166,13 +167,7 @@ fn line(fact: &Fact) -> Option<Line> {
         | Fact::UserSet { actor, what, .. }
         | Fact::UserRemoved { actor, what, .. }
         | Fact::SessionEnded { actor, what, .. } => Some(Line::info(actor, what.clone())),
-        Fact::PinSet { host, pin, actor } => {
-            let text = match pin {
-                Some(pin) => format!("{host} pinned to environment {} until {}: {}", pin.environment, pin.until, pin.reason),
-                None => format!("{host} is pinned no more"),
-            };
-            Some(Line { host: Some(host.clone()), ..Line::info(actor, text) })
-        }
+        Fact::PinSet { host, pin, actor } => Some(Line { host: Some(host.clone()), ..Line::info(actor, pinned(host, pin.as_ref())) }),
         Fact::ClosedSet { class, closed } => Some(Line::info("belay", turned(class, closed.as_ref()))),
         Fact::SelfChecked { check, actor } => Some(Line::info(actor, selfcheck::summary(check))),
         Fact::BreakerSet { breaker } => Some(tripped(breaker.as_ref())),
@@ -208,6 +203,14 @@ fn line(fact: &Fact) -> Option<Line> {
         | Fact::CountersRestored { .. }
         | Fact::HostRestored(_)
         | Fact::ChangeRestored { .. } => None,
+    }
+}
+
+/// A host was pinned, or is no more.
+fn pinned(host: &HostId, pin: Option<&Pin>) -> String {
+    match pin {
+        Some(pin) => format!("{host} pinned to environment {} until {}: {}", pin.environment, pin.until, pin.reason),
+        None => format!("{host} is pinned no more"),
     }
 }
 

@@ -54,10 +54,7 @@ impl State {
             | Fact::AilingSet { .. } => self.apply_to_class(at, fact),
             Fact::PulledSet { inventory, mark } => _ = self.pulled.insert(inventory.clone(), mark.clone()),
             Fact::FeedSet { id, feed } => self.apply_feed(id, feed.as_deref()),
-            Fact::OutpostSet { id, outpost: Some(outpost) } => _ = self.outposts.insert(id.clone(), (**outpost).clone()),
-            Fact::OutpostSet { id, outpost: None } => _ = self.outposts.remove(id),
-            Fact::TableMade { table } => self.tables.made = Some(*table),
-            Fact::TableInForce { table, from } => self.tables.force = Some(InForce { table: *table, from: *from }),
+            Fact::OutpostSet { .. } | Fact::TableMade { .. } | Fact::TableInForce { .. } => self.apply_to_outposts(fact),
             Fact::BreakerSet { breaker } => self.breaker = *breaker,
             Fact::IncarnationBegun { incarnation } => self.counters.incarnation = *incarnation,
             Fact::AlertedRestored { about, at } => drop(self.alerted.insert(about.clone(), *at)),
@@ -145,6 +142,16 @@ impl State {
                 self.feeds.remove(id);
                 self.alerted.remove(&Subject::Feed(id.clone()));
             }
+        }
+    }
+
+    fn apply_to_outposts(&mut self, fact: &Fact) {
+        match fact {
+            Fact::OutpostSet { id, outpost: Some(outpost) } => _ = self.outposts.insert(id.clone(), (**outpost).clone()),
+            Fact::OutpostSet { id, outpost: None } => _ = self.outposts.remove(id),
+            Fact::TableMade { table } => self.tables.made = Some(*table),
+            Fact::TableInForce { table, from } => self.tables.force = Some(InForce { table: *table, from: *from }),
+            _ => unreachable!("apply sends only facts about outposts here"),
         }
     }
 

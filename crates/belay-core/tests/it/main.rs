@@ -21,6 +21,7 @@ mod selfcheck;
 mod slots;
 mod snapshots;
 mod standstill;
+mod table_histories;
 mod tables;
 mod told;
 mod watch;

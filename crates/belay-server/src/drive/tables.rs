@@ -198,3 +198,30 @@ impl Inner {
 fn everybody() -> Principal {
     Principal::person("belay", Role::Admin)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use belay_core::model::host::Host;
+    use belay_core::model::policy::{Pattern, default_class};
+
+    #[test]
+    fn a_page_is_of_the_hosts_spoken_for_and_says_whether_there_are_more() {
+        let names = ["a1", "b1", "a2", "a3"].map(|name| HostId::parse(name).unwrap());
+        let host = |id: HostId| (id.clone(), Host::new(id, default_class(), Timestamp::from_ms(0)));
+        let state = State { hosts: names.into_iter().map(host).collect(), ..State::default() };
+        let made = |now| relayed(&state, &everybody(), None, usize::MAX, Timestamp::from_ms(now));
+        let table = TableId { incarnation: 1, number: 1 };
+        let snapshot = Snapshot { table, stand: Stand::default(), policies: made(0) };
+        let page = |after: Option<&str>, most| {
+            let after = after.map(|after| HostId::parse(after).unwrap());
+            let (page, more) = snapshot.page(&Principal::Relay(Pattern::new("a*")), after.as_ref(), most);
+            (page.iter().map(|policy| policy.host.to_string()).collect::<Vec<_>>(), more)
+        };
+        assert_eq!(page(None, 2), (vec!["a1".to_owned(), "a2".to_owned()], true));
+        assert_eq!(page(Some("a2"), 2), (vec!["a3".to_owned()], false));
+        assert_eq!(page(None, 3).1, false);
+        assert!(snapshot.says(&made(5)), "when it was given says nothing");
+        assert!(!snapshot.says(&made(0)[1..]));
+    }
+}
