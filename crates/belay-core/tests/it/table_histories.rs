@@ -159,6 +159,9 @@ impl History {
         for (nth, post) in self.posts.iter().enumerate() {
             let heard = post.reached.is_some_and(|at| self.now().since(at) <= PATIENCE);
             let has = post.shelf.stored() == Some(force.table);
+            let word = post.reached.map(|at| self.now().since(at));
+            let fresh = word.is_some_and(|word| word <= Span::from_s(5));
+            assert!(fresh || !heard, "seed {}: table {} is in force on a word of ps{nth} that is {word:?} old", self.seed, force.table);
             assert!(has || !heard, "seed {}: table {} is in force without ps{nth} at {}", self.seed, force.table, self.now());
         }
     }

@@ -153,6 +153,7 @@ fn after_a_restart_all_that_are_known_have_to_be_heard_first() {
     desk.asks(0, None, None, false);
     desk.asks(1, None, None, true);
     desk.asks(0, Some(table(1)), None, false);
+    desk.lab.pass(Span::from_min(9));
     desk.restart();
     assert_eq!(desk.asks(0, Some(table(1)), None, true).give, Some(table(2)), "what was to be given is gone, and its number with it");
     desk.lab.pass(PATIENCE);
