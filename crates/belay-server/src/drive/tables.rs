@@ -220,7 +220,7 @@ mod tests {
         };
         assert_eq!(page(None, 2), (vec!["a1".to_owned(), "a2".to_owned()], true));
         assert_eq!(page(Some("a2"), 2), (vec!["a3".to_owned()], false));
-        assert_eq!(page(None, 3).1, false);
+        assert!(!page(None, 3).1);
         assert!(snapshot.says(&made(5)), "when it was given says nothing");
         assert!(!snapshot.says(&made(0)[1..]));
     }

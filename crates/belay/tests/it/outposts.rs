@@ -137,6 +137,13 @@ impl Post {
         asked.await.unwrap().map(|turned| turned.again).ok()
     }
 
+    /// Asks so often.
+    async fn asks(&self, times: usize) {
+        for _ in 0..times {
+            self.ask().await;
+        }
+    }
+
     /// What its classifier answers for a host.
     fn enc(&self, host: &str) -> String {
         let answer = classified(&self.config, &self.kept, host).unwrap();
@@ -216,13 +223,13 @@ async fn while_one_is_cut_off_all_stay_on_the_table_before_and_then_switch_at_on
 async fn one_that_is_silent_for_ten_minutes_stops_nobody_and_comes_back_to_the_table_in_force() {
     let (site, one, silent) = two().await;
     site.release("web01", "142").await;
-    (one.ask().await, one.ask().await);
+    one.asks(2).await;
     // It was last heard before the switch.
     site.pass(Duration::from_millis(u64::try_from(PATIENCE.ms() - LEAD.ms()).unwrap()));
     one.ask().await;
     assert_eq!(all(&[&one, &silent]), "r141 r141");
     site.pass(Duration::from_secs(1));
-    (one.ask().await, one.ask().await);
+    one.asks(2).await;
     assert_eq!((one.enc("web01"), silent.enc("web01")), ("r142".to_owned(), "r141".to_owned()), "nobody waits for it any more");
     let said = doctor(&site).await;
     assert!(said.contains("ps2 by ps2 is not waited for since"), "{said}");
@@ -237,7 +244,7 @@ async fn one_that_is_silent_for_ten_minutes_stops_nobody_and_comes_back_to_the_t
     );
     // It counts again.
     site.release("web02", "142").await;
-    (one.ask().await, one.ask().await);
+    one.asks(2).await;
     assert_eq!(all(&[&one, &silent]), "r142 r141");
     switched(&site, &[&one, &silent]).await;
     comes(&site).await;
@@ -250,7 +257,7 @@ async fn one_whose_credential_is_revoked_is_not_waited_for() {
     site.release("web01", "142").await;
     one.ask().await;
     site.decide(Input::RevokeToken { principal: person(), name: "ps2".to_owned() }).await;
-    (one.ask().await, one.ask().await, one.ask().await);
+    one.asks(3).await;
     assert_eq!((one.enc("web01"), gone.ask().await), ("r142".to_owned(), None), "at once: it is alone");
 }
 

@@ -253,12 +253,18 @@ impl Polls {
         self.waiting.load(std::sync::atomic::Ordering::Relaxed) < WAITING_MAX
     }
 
+    /// A place among those whose answer is kept back; none where there are too many.
+    pub(super) fn place(&self) -> Option<Place<'_>> {
+        self.room().then(|| {
+            self.waiting.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Place(&self.waiting)
+        })
+    }
+
     /// Waits until there is something newer than the host has, or for this long.
     async fn wait(&self, drive: &crate::drive::Drive, have: Option<belay_core::host::policy::Stand>, wait: Duration) {
-        use std::sync::atomic::Ordering;
-        let Some(have) = have.filter(|_| !wait.is_zero() && self.room()) else { return };
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        let _place = Place(&self.waiting);
+        let Some(have) = have.filter(|_| !wait.is_zero()) else { return };
+        let Some(_place) = self.place() else { return };
         let mut committed = drive.committed();
         let newer = async {
             while drive.read(stand) <= have {
@@ -273,7 +279,7 @@ impl Polls {
 }
 
 /// A place among those who wait; it is free again also when the one who waited has gone away.
-struct Place<'a>(&'a std::sync::atomic::AtomicUsize);
+pub(super) struct Place<'a>(&'a std::sync::atomic::AtomicUsize);
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
