@@ -153,6 +153,8 @@ pub struct EncConfig {
     pub wrap: Option<Vec<String>>,
     /// The environments that may ever be named; all that the policy declares where none is given.
     pub environments: Vec<Pattern>,
+    /// The folder in which the environments lie that are compiled here, where the server is to be told of them.
+    pub deployments: Option<PathBuf>,
 }
 
 impl Config {

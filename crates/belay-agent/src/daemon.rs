@@ -5,10 +5,11 @@
 //! - `ship`: sends the spool, in order.
 //! - `work`: rehearsals and reverts, one at a time.
 //! - `scrape`, `count`, `send`: samples, where some are declared.
-//! - `relay`: the policies of other hosts, where this one classifies them.
+//! - `relay`: the policies of other hosts, where this one classifies them; `deployed` tells what it has to make them of.
 
 mod bell;
 mod count;
+mod deployed;
 mod recent;
 mod relay;
 mod samples;
@@ -99,6 +100,9 @@ pub fn run(config: Config) -> Result<()> {
     threads.push(started("work", &shared, work::run)?);
     if shared.config.relay.is_some() {
         threads.push(started("relay", &shared, relay::run)?);
+        if shared.config.enc.deployments.is_some() {
+            threads.push(started("deployed", &shared, deployed::run)?);
+        }
     }
     threads.extend(samples::start(&shared)?);
     watch.run();

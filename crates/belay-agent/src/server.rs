@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use belay_api::agent::{PoliciesAnswer, PoliciesAsk, PollAnswer, PollBody, Relayed, Reply};
+use belay_api::agent::{DeploymentsBody, PoliciesAnswer, PoliciesAsk, PollAnswer, PollBody, Relayed, Reply};
 
 use crate::config::ServerConfig;
 use crate::durable;
@@ -82,6 +82,15 @@ impl Client {
         let answer: PoliciesAnswer = serde_json::from_slice(&bytes)
             .map_err(|error| Failed::of(format!("{} answered what is no list of policies: {error}", self.url)))?;
         answer.relayed().map_err(|error| Failed::of(format!("{}: {}: {}", self.url, error.pointer, error.detail)))
+    }
+
+    /// Tells what is deployed on a relay's machine.
+    ///
+    /// # Errors
+    /// It was not taken.
+    pub fn deployed(&self, body: &DeploymentsBody, limit: Duration) -> Result<(), Failed> {
+        let json = serde_json::to_vec(body).map_err(|error| Failed::of(error.to_string()))?;
+        self.post("/api/v1/agent/deployments", &[("content-type", "application/json")], &json, limit, ANSWER_MAX).map(|_| ())
     }
 
     /// Sends a report of a tool.

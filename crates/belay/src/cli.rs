@@ -71,6 +71,8 @@ pub enum Command {
     Gate(cmd::gate::Args),
     /// Fix hosts to an environment for a time
     Pin(cmd::pin::Args),
+    /// Offer a deployment to the hosts of its branch, wave by wave
+    Publish(cmd::publish::Args),
     /// Take a Change back on the hosts that got it
     Revert(cmd::revert::Args),
     /// Check that every declared signal has data

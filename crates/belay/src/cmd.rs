@@ -19,6 +19,8 @@ pub mod manual;
 pub mod pin;
 pub mod plan;
 pub mod profile;
+pub mod publish;
+
 pub mod revert;
 pub mod role;
 pub mod ruling;
@@ -73,6 +75,7 @@ pub fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Hold(args) => on_this_thread(hold::run(&args, colour)),
         Command::Gate(args) => on_this_thread(gate::run(&args, colour)),
         Command::Pin(args) => on_this_thread(pin::run(&args, colour)),
+        Command::Publish(args) => on_this_thread(publish::run(&args, colour)),
         Command::Revert(args) => on_this_thread(revert::run(&args, colour)),
         Command::Lint(args) => on_this_thread(health::lint(&args, colour)),
         Command::Check(args) => on_this_thread(check::run(&args, colour)),

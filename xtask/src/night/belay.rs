@@ -78,6 +78,16 @@ impl Belay {
         self.ready().map(drop)
     }
 
+    /// Alters its configuration, and has it read anew.
+    pub fn reload(&self, alter: impl FnOnce(String) -> String) -> anyhow::Result<()> {
+        let file = self.folder.join("belay.toml");
+        let text = std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+        lab::write(&file, &alter(text))?;
+        let told = Command::new("kill").args(["-HUP", &self.pid().to_string()]).stdin(Stdio::null()).status().context("start kill")?;
+        ensure!(told.success(), "belay could not be told to read its configuration");
+        Ok(())
+    }
+
     /// The command line of a person who is allowed everything. What it says, if it says that it went well.
     pub fn cli(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let mut command = Command::new(&self.program);

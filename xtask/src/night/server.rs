@@ -4,10 +4,12 @@
 //! Every variant says one line of JSON. The puppetserver is started once for all of them.
 
 mod away;
+mod control;
 mod enforced;
 mod held;
 mod hosts;
 mod jvm;
+mod layouts;
 mod terminus;
 
 use std::path::Path;
@@ -16,6 +18,7 @@ use std::time::Duration;
 use anyhow::{bail, ensure};
 use serde_json::{Map, Value, json};
 
+use self::control::Control;
 use self::hosts::Hosts;
 use self::jvm::Puppetserver;
 use self::terminus::Witness;
@@ -36,6 +39,13 @@ const HOOKED: [&str; 2] = ["hook1", "hook2"];
 /// Hosts with nothing of Belay's on them: the puppetserver is told which environment they get.
 const CLASSIFIED: [&str; 2] = ["enc1", "enc2"];
 
+/// Hosts of a branch whose deployments are environments of their own; nothing of Belay's is on them, nor on those that follow.
+const SNAPPED: [&str; 3] = ["encsnap1", "encsnap2", "encsnap3"];
+/// Hosts of a branch that is deployed over itself.
+const PLACED: [&str; 2] = ["encplace1", "encplace2"];
+/// Hosts whose release Puppet itself installs.
+const ASSIGNED: [&str; 2] = ["encput1", "encput2"];
+
 /// What is played: a name, the hosts that it needs, and how.
 struct Variant {
     name: &'static str,
@@ -48,6 +58,9 @@ const VARIANTS: &[Variant] = &[
     Variant { name: "observing", hosts: &[&OBSERVED], play: |stage| enforced::observing(stage) },
     Variant { name: "hook", hosts: &[&HOOKED], play: |stage| enforced::hook(stage) },
     Variant { name: "classifier", hosts: &[&CLASSIFIED], play: |stage| enforced::classifier(stage) },
+    Variant { name: "snapshots", hosts: &[&SNAPPED], play: layouts::snapshots },
+    Variant { name: "in-place", hosts: &[&PLACED], play: layouts::in_place },
+    Variant { name: "assigned", hosts: &[&ASSIGNED], play: layouts::assigned },
     Variant { name: "terminus", hosts: &[&CLASSIFIED], play: |stage| terminus::play(stage) },
     Variant { name: "hold", hosts: &[&HOOKED], play: |stage| held::play(stage) },
     Variant { name: "belay-away", hosts: &[&HOOKED, &CLASSIFIED], play: away::belay },
@@ -62,6 +75,8 @@ struct Stage<'t> {
     belay: Belay,
     /// None where there is no terminus.
     witness: Option<Witness>,
+    /// None where there is no r10k.
+    control: Option<Control>,
 }
 
 /// Why there is no puppetserver here, if there is none and it cannot be installed.
@@ -69,10 +84,11 @@ pub fn missing() -> anyhow::Result<Option<String>> {
     if !install::is_root()? {
         return Ok(Some("a puppetserver and the module's files are root's: run it as root".to_owned()));
     }
-    if jvm::found() && terminus::found() {
+    if jvm::found() && terminus::found() && control::found() {
         return Ok(None);
     }
-    let installed = install::packages(&["puppetserver", "puppet-agent", "facter", terminus::PACKAGE])?;
+    let wanted = [&["puppetserver", "puppet-agent", "facter", terminus::PACKAGE], control::PACKAGES.as_slice()].concat();
+    let installed = install::packages(&wanted)?;
     Ok(match installed {
         _ if jvm::found() => None,
         Ok(()) => Some(format!("the package puppetserver brought no {}", jvm::JAR)),
@@ -86,6 +102,10 @@ pub fn play(tale: &Tale, programs: &Programs, folder: &Path, module: &Path, only
     if !terminus::found() {
         println!("there is no {} here: the puppetserver has no terminus, and that variant is left out", terminus::PACKAGE);
         variants.retain(|variant| variant.name != "terminus");
+    }
+    if !control::found() {
+        println!("there is no {} here: what r10k deploys is left out", control::PACKAGES.join(", no "));
+        variants.retain(|variant| !["snapshots", "in-place"].contains(&variant.name));
     }
     let names: Vec<&str> = variants.iter().flat_map(|variant| variant.hosts.iter().copied().flatten().copied()).collect();
     let mut stage = Stage::set(tale, programs, folder, module, &names)?;
@@ -120,6 +140,25 @@ pub fn play(tale: &Tale, programs: &Programs, folder: &Path, module: &Path, only
     }))
 }
 
+/// The branches, as they are when the hosts come: one that will be deployed anew each time, and one over itself.
+fn deployed(folder: &Path, environments: &Path) -> anyhow::Result<Control> {
+    let control = Control::build(folder, environments)?;
+    for branch in ["production", "inplace"] {
+        control.commit(branch, "1")?;
+        control.deploy(branch)?;
+    }
+    Ok(control)
+}
+
+/// What a host's first run asks for, where that is not the environment of its puppet.conf.
+fn first_environment(host: &str) -> &'static [&'static str] {
+    match host {
+        host if SNAPPED.contains(&host) => &["--environment", "production"],
+        host if PLACED.contains(&host) => &["--environment", "inplace"],
+        _ => &[],
+    }
+}
+
 fn chosen(only: &[String]) -> anyhow::Result<Vec<&'static Variant>> {
     let known: Vec<&str> = VARIANTS.iter().map(|variant| variant.name).collect();
     if let Some(stranger) = only.iter().find(|name| !known.contains(&name.as_str())) {
@@ -138,6 +177,7 @@ impl<'t> Stage<'t> {
         let belay = Belay::start(&programs.belay, &folder.join("belay"), include_str!("files/server/belay.toml"), receiver.address())?;
         let mut witness = if terminus::found() { Some(Witness::at(&folder.join("witness"))?) } else { None };
         let mut puppetserver = Puppetserver::build(&folder.join("server"), programs, module, &belay, witness.as_ref())?;
+        let control = if control::found() { Some(deployed(folder, &puppetserver.environments())?) } else { None };
         puppetserver.start()?;
         tale.say("the module has set up the puppetserver, and it starts");
         let hosts = Hosts::build(folder, programs, module, &belay, puppetserver.port, &names);
@@ -147,21 +187,21 @@ impl<'t> Stage<'t> {
             witness.start(&programs.belay, &folder.join("server"))?;
             tale.say("a second belay has a certificate of the puppetserver's authority, and listens for its terminus");
         }
-        let stage = Self { tale, hosts: hosts?, puppetserver, belay, witness };
+        let stage = Self { tale, hosts: hosts?, puppetserver, belay, witness, control };
         stage.enrol(&names).inspect_err(|_| stage.said())?;
         Ok(stage)
     }
 
     fn enrol(&self, names: &[&str]) -> anyhow::Result<()> {
         for host in names {
-            self.belay.runs_release(host, "142")?;
+            self.belay.runs_release(host, if ASSIGNED.contains(host) { "141" } else { "142" })?;
         }
         let classified: Vec<&str> = names.iter().copied().filter(|host| CLASSIFIED.contains(host)).collect();
         for host in classified {
             self.classified(host, "r142")?;
         }
         // All of them: each waits half a minute, idle, for the answer to its certificate request.
-        side_by_side(names.len(), names, |host| self.hosts.run(host, &[])?.is(2).map(drop))?;
+        side_by_side(names.len(), names, |host| self.hosts.run(host, first_environment(host))?.is(2).map(drop))?;
         wait_for("the reports of the first runs", LIMIT, || {
             let runs = self.belay.list("/api/v1/runs")?;
             let lacking: Vec<&str> =
@@ -170,7 +210,7 @@ impl<'t> Stage<'t> {
         })?;
         let changes = self.belay.list("/api/v1/changes")?;
         ensure!(changes.is_empty(), "first runs are not on trial, and yet there is {changes:?}");
-        self.tale.say(&format!("{} hosts got their certificates and ran with environment r142", names.len()));
+        self.tale.say(&format!("{} hosts got their certificates and ran", names.len()));
         Ok(())
     }
 

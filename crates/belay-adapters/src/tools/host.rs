@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use belay_core::host::lock::Found;
 use belay_core::host::talk::Schedule;
+use belay_core::model::deployment::Deployed;
 use belay_core::model::gate::{Gate, HoldOrder, Offered};
 use belay_core::model::ids::{Environment, HostId};
 use belay_core::model::item::{Content, ItemKey, Items};
@@ -121,6 +122,13 @@ pub trait HostTool: Sync {
     /// [`BadAnswer`] when it cannot be kept for certain: not readable, empty (it does not know the
     /// host), aliases, tags of a program's own. The caller then prints the other answer as it came.
     fn enc_wrap(&self, inner: &[u8], environment: Option<&Environment>) -> Result<String, BadAnswer>;
+
+    /// What the folder of an environment holds of its deployment: the name of the file in which whoever deploys notes it.
+    fn deployment_note(&self) -> &'static str;
+
+    /// What such a note says, its times by the clock of the machine. `None` when it cannot be understood, or the
+    /// deployment it tells of failed.
+    fn deployed(&self, note: &[u8]) -> Option<Deployed>;
 
     /// What the exit code of [`apply_now`](Self::apply_now) and [`rehearse`](Self::rehearse) says;
     /// `None` when the program was ended by a signal.

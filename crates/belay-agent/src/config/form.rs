@@ -96,6 +96,7 @@ pub(super) struct RevertForm {
 pub(super) struct EncForm {
     pub wrap: Option<Vec<String>>,
     pub environments: Vec<String>,
+    pub deployments: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]

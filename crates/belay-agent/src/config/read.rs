@@ -41,6 +41,10 @@ fn config(form: Form, host: Option<&str>) -> Result<Config> {
     ensure!(form.server.is_some() || proof.certificate.is_none(), "certificate without server: say which server it is for, or remove it");
     let server = form.server.as_deref().map(|url| server(url, proof, form.ca.clone())).transpose()?;
     let relay = form.relay.map(|relay| self::relay(server.as_ref(), relay)).transpose()?;
+    ensure!(
+        relay.is_some() || form.enc.deployments.is_none(),
+        "enc.deployments without [relay]: only who classifies other hosts tells what is deployed"
+    );
     if let Some(facts) = &form.facts {
         check_facts(facts)?;
     }
@@ -253,7 +257,8 @@ fn revert(form: RevertForm) -> Result<RevertConfig> {
 
 fn enc(form: EncForm) -> Result<EncConfig> {
     let environments = form.environments.iter().map(|pattern| Pattern::new(pattern)).collect();
-    Ok(EncConfig { wrap: argv("enc.wrap", form.wrap)?, environments })
+    let deployments = whole("enc.deployments", form.deployments)?;
+    Ok(EncConfig { wrap: argv("enc.wrap", form.wrap)?, environments, deployments })
 }
 
 fn span(key: &str, text: Option<&str>, otherwise_s: u64, bounds: std::ops::RangeInclusive<u64>) -> Result<Duration> {

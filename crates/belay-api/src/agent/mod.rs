@@ -7,6 +7,7 @@
 //! not speak by name.
 
 mod answer;
+mod deployments;
 mod happened;
 mod hold;
 mod policy;
@@ -15,6 +16,7 @@ mod relay;
 mod table;
 
 pub use answer::{PollAnswer, Reply};
+pub use deployments::{DeployedBody, DeploymentsBody, DeploymentsTaken};
 pub use happened::{EventBody, HappenedBody, LineBody, LockBody, ResultBody};
 pub use hold::HoldBody;
 pub use policy::{ContentBody, ItemBody, PinBody, PolicyBody, RevertBody, StandBody, StateWord, WayBody};

@@ -15,7 +15,7 @@ use super::words::said;
 use super::zone::Zones;
 
 /// Of the design, and not built: refused by name.
-const NOT_BUILT: &[&str] = &["revert", "release_source"];
+const NOT_BUILT: &[&str] = &["revert"];
 
 /// How many values of the own past may be compared with.
 const PAST_STEPS: std::ops::RangeInclusive<u32> = 1..=10_000;
@@ -33,6 +33,7 @@ pub(super) fn read(mut table: Table<'_>, zones: &mut Zones) -> Read<ClassPolicy>
         class.release = release;
     }
     environments(&mut table, &mut class);
+    target(&mut table, &mut class);
     let kin = table.all_parsed("kin", ClassName::parse);
     class.kin = kin.iter().map(|kin| kin.value.clone()).collect();
     times(&mut table, &mut class);
@@ -108,6 +109,13 @@ fn release(table: &mut Table<'_>) -> Option<ReleaseSource> {
 }
 
 fn environments(table: &mut Table<'_>, class: &mut ClassPolicy) {
+    if let Some(environment) = table.parsed("environment", Environment::parse) {
+        if table.has("environments") {
+            let text = "`environment` and `environments`: hosts have one environment, or one for each release".to_owned();
+            table.errors.push(environment.at.mistake_with(text, "leave one of the two out"));
+        }
+        class.environment = Some(environment.value);
+    }
     for (release, environment) in table.pairs("environments") {
         if class.release == ReleaseSource::None {
             let text = format!("class `{}` has no releases (`release = {{ none = true }}`), yet an environment for one", class.name);
@@ -142,6 +150,28 @@ fn times(table: &mut Table<'_>, class: &mut ClassPolicy) {
     }
     if let Some(steps) = table.number("past_steps", &PAST_STEPS) {
         class.past_steps = steps.value;
+    }
+}
+
+/// The release that hosts are to come to, where the tool itself installs it.
+fn target(table: &mut Table<'_>, class: &mut ClassPolicy) {
+    let source = table.word("release_source", &[("observed", false), ("assigned", true)]);
+    let target = table.parsed("target", Release::parse);
+    let assigned = source.as_ref().is_some_and(|source| source.value);
+    match (source, target) {
+        (Some(source), None) if source.value => {
+            let text = "`release_source = \"assigned\"` without `target`: there is no release that hosts are to come to".to_owned();
+            table.errors.push(source.at.mistake_with(text, "write for example target = \"142\", or leave release_source out"));
+        }
+        (_, Some(target)) if !assigned => {
+            let text = "`target` is for releases that the tool itself installs".to_owned();
+            table.errors.push(target.at.mistake_with(text, "write release_source = \"assigned\", or leave target out"));
+        }
+        (_, Some(target)) if !class.environments.contains_key(&target.value) => {
+            let text = format!("`target = \"{}\"`: no environment installs this release", target.value);
+            table.errors.push(target.at.mistake_with(text, "name its environment in `environments`"));
+        }
+        (_, target) => class.target = target.map(|target| target.value),
     }
 }
 

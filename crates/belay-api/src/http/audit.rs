@@ -4,7 +4,8 @@ use belay_core::explain::{gate as explain, selfcheck};
 use belay_core::host::policy::Pin;
 use belay_core::model::alert::{Effect, Task};
 use belay_core::model::closed::Closed;
-use belay_core::model::ids::{ClassName, HostId};
+use belay_core::model::deployment::Deployed;
+use belay_core::model::ids::{ClassName, Environment, HostId};
 use belay_core::model::principal::{Principal, Token};
 use belay_core::model::time::Timestamp;
 use belay_core::model::user::{Proof, Session};
@@ -163,11 +164,13 @@ fn line(fact: &Fact) -> Option<Line> {
         Fact::TokenRevoked { name, actor } => Some(Line::info(actor, format!("credential {name} ended"))),
         Fact::SessionOpened { session } => Some(Line::info(session.person.actor(), opened(session))),
         Fact::HoldSet { actor, what, .. }
+        | Fact::PublishedSet { actor, what, .. }
         | Fact::RevertSet { actor, what, .. }
         | Fact::UserSet { actor, what, .. }
         | Fact::UserRemoved { actor, what, .. }
         | Fact::SessionEnded { actor, what, .. } => Some(Line::info(actor, what.clone())),
         Fact::PinSet { host, pin, actor } => Some(Line { host: Some(host.clone()), ..Line::info(actor, pinned(host, pin.as_ref())) }),
+        Fact::DeployedSet { place, environment, deployed } => Some(Line::info(place, put_there(environment, deployed))),
         Fact::ClosedSet { class, closed } => Some(Line::info("belay", turned(class, closed.as_ref()))),
         Fact::SelfChecked { check, actor } => Some(Line::info(actor, selfcheck::summary(check))),
         Fact::BreakerSet { breaker } => Some(tripped(breaker.as_ref())),
@@ -188,6 +191,7 @@ fn line(fact: &Fact) -> Option<Line> {
         | Fact::ForeignSet { .. }
         | Fact::AilingSet { .. }
         | Fact::PulledSet { .. }
+        | Fact::SpreadSet { .. }
         | Fact::FeedSet { .. }
         | Fact::OutpostSet { .. }
         | Fact::TableMade { .. }
@@ -203,14 +207,6 @@ fn line(fact: &Fact) -> Option<Line> {
         | Fact::CountersRestored { .. }
         | Fact::HostRestored(_)
         | Fact::ChangeRestored { .. } => None,
-    }
-}
-
-/// A host was pinned, or is no more.
-fn pinned(host: &HostId, pin: Option<&Pin>) -> String {
-    match pin {
-        Some(pin) => format!("{host} pinned to environment {} until {}: {}", pin.environment, pin.until, pin.reason),
-        None => format!("{host} is pinned no more"),
     }
 }
 
@@ -242,6 +238,23 @@ fn tripped(breaker: Option<&Breaker>) -> Line {
             Line { kind: NoteKind::Warning, ..Line::info("belay", text) }
         }
         None => Line::info("belay", "Belay does not stop configuration management any more".to_owned()),
+    }
+}
+
+/// A host was fixed to an environment, or is no more.
+fn pinned(host: &HostId, pin: Option<&Pin>) -> String {
+    match pin {
+        Some(pin) => format!("{host} pinned to environment {} until {}: {}", pin.environment, pin.until, pin.reason),
+        None => format!("{host} is pinned no more"),
+    }
+}
+
+/// What was deployed on a machine.
+fn put_there(environment: &Environment, deployed: &[Deployed]) -> String {
+    match deployed.last() {
+        Some(Deployed { version: Some(version), .. }) => format!("{environment} was deployed at version {version}"),
+        Some(_) => format!("{environment} was deployed"),
+        None => format!("{environment} is gone"),
     }
 }
 

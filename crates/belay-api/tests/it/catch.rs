@@ -7,18 +7,19 @@ use belay_core::host::talk::{Asked, BreakGlass, HostStatus, Lock, RunLock, Sched
 use belay_core::model::ailment::Ailment;
 use belay_core::model::alert::Subject;
 use belay_core::model::closed::{Closed, ClosedBy};
+use belay_core::model::deployment::{Deployed, Published};
 use belay_core::model::feed::{Feed, FeedId};
 use belay_core::model::gate::Gate;
 use belay_core::model::hold::{Broken, Hold, HoldEnd, HoldScope, Told, Turns};
 use belay_core::model::host::{Agent, OwnFacts};
-use belay_core::model::ids::{ChangeId, HoldId, RevertId};
+use belay_core::model::ids::{ChangeId, Environment, HoldId, Release, RevertId};
 use belay_core::model::policy::Pattern;
 use belay_core::model::principal::Actor;
 use belay_core::model::revert::{Progress, Revert};
 use belay_core::model::selfcheck::{Caution, SelfCheck, SignalCheck};
 use belay_core::model::table::{Outpost, OutpostId, TableId};
 use belay_core::model::time::Span;
-use belay_core::state::{Breaker, Fact, Would};
+use belay_core::state::{Breaker, Fact, Scope, Would};
 
 use super::samples::{NOW, actor, class, environment, host, line, signal_name};
 
@@ -156,6 +157,22 @@ fn revert() -> Revert {
     }
 }
 
+fn named(name: &str) -> Environment {
+    Environment::parse(name).unwrap()
+}
+
+fn scope() -> Scope {
+    Scope { class: class(), release: Release::parse("142").ok() }
+}
+
+fn published() -> Published {
+    Published { environment: named("production_9f2c1e0"), at: NOW, by: actor() }
+}
+
+fn deployed() -> Deployed {
+    Deployed { version: Some("9f2c1e0".into()), began: NOW, ended: NOW }
+}
+
 /// At least one rich value of every fact of the catch.
 pub fn of_the_catch() -> Vec<Fact> {
     let set = |hold: Hold| Fact::HoldSet { hold: Box::new(hold), actor: actor(), what: "alice placed h-3".into() };
@@ -184,6 +201,14 @@ pub fn of_the_catch() -> Vec<Fact> {
             ended: BTreeSet::new(),
             told: 1,
         },
+        Fact::PublishedSet { branch: named("production"), published: vec![published()], actor: actor(), what: "published".into() },
+        Fact::DeployedSet {
+            place: "puppet1".into(),
+            environment: named("production_9f2c1e0"),
+            deployed: vec![deployed(), Deployed { version: None, ..deployed() }],
+        },
+        Fact::SpreadSet { scope: scope(), environment: Some(named("production_9f2c1e0")), open: 2 },
+        Fact::SpreadSet { scope: Scope { release: None, ..scope() }, environment: None, open: 0 },
         Fact::PulledSet { inventory: "main".into(), mark: "{}".into() },
         Fact::StaleSet { class: class(), hosts: BTreeSet::from([host("web01")]) },
         Fact::StaleSet { class: class(), hosts: BTreeSet::new() },

@@ -142,11 +142,7 @@ fn every_mistake_is_reported_at_once_in_the_order_of_the_text() {
 
 #[test]
 fn what_is_not_built_is_refused_by_name() {
-    for line in ["revert = \"ask\"", "release_source = \"assigned\""] {
-        let key = line.split(' ').next().unwrap();
-        let expected = format!("belay.toml:4:1: error: `class.{key}` is not built yet\n  help: leave it out");
-        assert_eq!(class(line), expected);
-    }
+    assert_eq!(class("revert = \"ask\""), "belay.toml:4:1: error: `class.revert` is not built yet\n  help: leave it out");
     for way in ["file = \"/etc/release\"", "command = \"app --version\""] {
         let said = class(&format!("release = {{ {way} }}"));
         assert!(said.contains("a server must not name files or commands of hosts"), "{said}");
@@ -158,6 +154,26 @@ fn what_is_not_built_is_refused_by_name() {
         let said = said(&format!("false_rejections = \"{wrong}\"\n"));
         assert!(said.contains("belay.toml:") && said.contains("`false_rejections"), "{said}");
     }
+}
+
+#[test]
+fn a_release_that_the_tool_installs_needs_an_environment_that_does() {
+    let map = "environments = { \"141\" = \"production\", \"142\" = \"r142\" }\n";
+    let read = |lines: &str| config::parse("x", &format!("{WEB}{lines}\n")).map(|config| config.policy.classes[0].clone());
+    let class_of = read(&format!("{map}release_source = \"assigned\"\ntarget = \"142\"")).unwrap();
+    assert_eq!(class_of.target_environment().map(ToString::to_string).as_deref(), Some("r142"));
+    assert_eq!(read(&format!("{map}release_source = \"observed\"")).unwrap().target, None);
+    for (lines, why) in [
+        ("release_source = \"assigned\"", "without `target`"),
+        ("target = \"142\"", "is for releases that the tool itself installs"),
+        ("release_source = \"assigned\"\ntarget = \"143\"", "no environment installs this release"),
+        ("release_source = \"given\"", "has no word"),
+    ] {
+        let said = read(&format!("{map}{lines}")).unwrap_err().iter().map(ToString::to_string).collect::<String>();
+        assert!(said.contains(why), "{lines}: {said}");
+    }
+    assert_eq!(read("environment = \"production\"").unwrap().environment.map(|name| name.to_string()).as_deref(), Some("production"));
+    assert!(class(&format!("{map}environment = \"production\"")).contains("leave one of the two out"));
 }
 
 #[test]

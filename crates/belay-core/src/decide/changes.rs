@@ -157,6 +157,7 @@ fn open_change(draft: &mut Draft<'_>, arriving: &Arriving, items: Items, superse
     let id = draft.next_change();
     mark(draft, &arriving.scope, &items, id);
     let words = arriving.words.iter().filter(|(key, _)| items.contains_key(*key)).map(|(k, w)| (k.clone(), w.clone())).collect();
+    let seed = waves::seed(draft.state, id, arriving.environment.as_ref());
     let change = Change {
         id,
         class: arriving.scope.class.clone(),
@@ -174,7 +175,7 @@ fn open_change(draft: &mut Draft<'_>, arriving: &Arriving, items: Items, superse
         after_rejection: 0,
         supersedes,
         logs: LogEvidence::default(),
-        waves: waves::draw(draft.state, &arriving.scope, id),
+        waves: waves::draw(draft.state, &arriving.scope, &seed),
     };
     draft.push(Fact::ChangeOpened { change: Box::new(change) });
     id

@@ -17,6 +17,8 @@ pub(super) struct Delta {
     pub(super) items: Items,
     /// Items that were tried and failed: new, but not carried by the host.
     pub(super) attempted: Items,
+    /// The release that came with it.
+    pub(super) arrived: Option<(ItemKey, Content)>,
     /// Items that were only put back.
     pub(super) restored: Items,
     /// Those of them that are seen for the first time: they were there at enrolment.

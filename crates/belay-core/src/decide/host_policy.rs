@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::waves::Reach;
+use super::reach::Reach;
 use super::{closed, slots};
 use crate::host::classify::{Classified, classify};
 use crate::host::gate::{self, Rules, Server};
@@ -29,6 +29,7 @@ pub fn host_policy(state: &State, id: &HostId, now: Timestamp) -> Option<HostPol
     let host = state.hosts.get(id)?;
     let class = state.policy.class(&host.class);
     let mut reach = Reach::of(state);
+    let scope = reach.scope(host, &class, now);
     Some(HostPolicy {
         host: id.clone(),
         stand: stand(state),
@@ -38,7 +39,7 @@ pub fn host_policy(state: &State, id: &HostId, now: Timestamp) -> Option<HostPol
         enforce: class.enforce,
         max_closed: class.max_closed,
         holds: orders(state, host),
-        items: items(state, host, &class),
+        items: items(state, &scope, &class),
         pin: pin(host, now),
         wave_open: reach.is_open(host, &class, now),
         closed: closed::ahead(state, host, &class, now),
@@ -46,7 +47,7 @@ pub fn host_policy(state: &State, id: &HostId, now: Timestamp) -> Option<HostPol
         rehearse: state.holds_on(host).any(|hold| slots::rehearses(hold, id, now)),
         reverts: reverts(state, id),
         poll_after: POLL_AFTER,
-        environments: class.environments,
+        environments: reach.environments(host, &class, now),
     })
 }
 
@@ -76,7 +77,7 @@ pub fn relayed(state: &State, principal: &Principal, after: Option<&HostId>, mos
             rehearse: false,
             reverts: Vec::new(),
             poll_after: POLL_AFTER,
-            environments: class.environments,
+            environments: reach.environments(host, &class, now),
         }
     };
     hosts.filter(|host| principal.speaks_for(&host.id)).take(most).map(thin).collect()
@@ -102,18 +103,18 @@ pub(super) fn gate_reached(reach: &mut Reach<'_>, state: &State, host: &Host, of
     let holds: Vec<HoldOrder> = state.holds_on(host).filter(|hold| !given_up(hold)).map(order).collect();
     let glass = host.agent.as_ref().and_then(|agent| agent.status.break_glass.as_ref()).filter(|glass| now < glass.until);
     let closed = closed::for_host(state, host, &class, now);
+    let (scope, environments) = (reach.scope(host, &class, now), reach.environments(host, &class, now));
     let rules = Rules {
         enforce: class.enforce,
         holds: &holds,
         release: host.release.as_ref(),
-        environments: &class.environments,
+        environments: &environments,
         wave_open: reach.is_open(host, &class, now),
         closed: closed.as_ref(),
         max_closed: class.max_closed,
         server: Server::Fresh,
         break_glass: glass.map(|glass| glass.reason.as_str()),
     };
-    let scope = Scope { class: host.class.clone(), release: host.release.clone() };
     gate::gate(&rules, &|key: &ItemKey, content: &Content| known(state, &scope, key, content), offered, now)
 }
 
@@ -167,13 +168,12 @@ fn of_mark(mark: Mark) -> Known {
 }
 
 /// Contents matter to a host only where the gate looks at them.
-fn items(state: &State, host: &Host, class: &ClassPolicy) -> BTreeMap<ItemKey, BTreeMap<Content, Known>> {
+fn items(state: &State, scope: &Scope, class: &ClassPolicy) -> BTreeMap<ItemKey, BTreeMap<Content, Known>> {
     let mut items: BTreeMap<ItemKey, BTreeMap<Content, Known>> = BTreeMap::new();
     if class.enforce < Enforce::Rejected {
         return items;
     }
-    let scope = Scope { class: host.class.clone(), release: host.release.clone() };
-    for (key, content, marked) in state.acceptance.of_scope(&scope) {
+    for (key, content, marked) in state.acceptance.of_scope(scope) {
         items.entry(key.clone()).or_default().insert(*content, of_mark(marked.mark));
     }
     items

@@ -1,13 +1,14 @@
 //! A report came: it becomes a Run, the Run says what is new on the host, and what is new and not
 //! known to be good arrives at the host's class.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::changes::{self, Arriving};
 use super::delta::{self, Delta};
 use super::draft::Draft;
 use super::drift;
-use super::{Answer, aftermath, again, reverts};
+use super::{Answer, aftermath, again, assigned, deployed, deployments, reverts};
 use crate::model::change::{Failure, Treated};
 use crate::model::host::Host;
 use crate::model::ids::{ChangeId, ClassName, Digest, HostId, InboxId, RunId};
@@ -64,6 +65,16 @@ pub(super) fn report(draft: &mut Draft<'_>, arrival: &Arrival<'_>) -> Answer {
     };
     let run = record(draft, arrival, &host, &placed);
     Answer::Run { run, duplicate: false }
+}
+
+/// A report that does not say which version it is of, with the one that was deployed then, where that is known.
+fn named<'r>(state: &State, report: &'r Report, placed: &Placed) -> Cow<'r, Report> {
+    let unnamed = report.environment.as_ref().filter(|_| report.version == Version::Unknown);
+    let version = unnamed.and_then(|environment| deployed::version(state, environment, placed.started, placed.started + report.took));
+    match version {
+        Some(version) => Cow::Owned(Report { version, ..report.clone() }),
+        None => Cow::Borrowed(report),
+    }
 }
 
 pub(super) fn unreadable(
@@ -125,7 +136,7 @@ pub(super) fn release_unknown(state: &State, host: &Host) -> bool {
 }
 
 fn record(draft: &mut Draft<'_>, arrival: &Arrival<'_>, id: &HostId, placed: &Placed) -> RunId {
-    let report = &arrival.decoded.report;
+    let report = &named(draft.state, &arrival.decoded.report, placed);
     let fresh;
     let host = match draft.state.hosts.get(id) {
         Some(host) => host,
@@ -136,6 +147,8 @@ fn record(draft: &mut Draft<'_>, arrival: &Arrival<'_>, id: &HostId, placed: &Pl
             &fresh
         }
     };
+    let moved = if arrival.past { None } else { assigned::moved_by(draft, host, report) };
+    let host = moved.as_ref().unwrap_or(host);
     let scope = Scope { class: host.class.clone(), release: host.release.clone() };
     let first = host.last_applied.is_none();
     let place = delta::Place { acceptance: &draft.state.acceptance, host, scope: &scope, started: placed.started, first };
@@ -148,6 +161,10 @@ fn record(draft: &mut Draft<'_>, arrival: &Arrival<'_>, id: &HostId, placed: &Pl
         let number = run.id;
         draft.push(Fact::RunRecorded { run: Box::new(run), inbox: arrival.inbox, actor: arrival.principal.actor() });
         return number;
+    }
+    let mut delta = delta;
+    if moved.is_some() {
+        assigned::arrives(draft.state, id, &scope, &mut delta);
     }
     let change = if first || release_unknown(draft.state, host) { None } else { weigh(draft, host, &scope, &run, &delta) };
     if first && is_what_the_class_runs(draft.state, &scope, &report.version) {
@@ -221,6 +238,7 @@ fn run_of(id: RunId, report: &Report, received: Timestamp, placed: &Placed, host
 pub(super) fn weigh(draft: &mut Draft<'_>, host: &Host, scope: &Scope, run: &Run, delta: &Delta) -> Option<ChangeId> {
     let mut items = delta.items.clone();
     items.extend(delta.attempted.iter().map(|(key, content)| (key.clone(), *content)));
+    items.extend(delta.arrived.clone());
     items.retain(|key, content| match draft.state.acceptance.mark(scope, key, content) {
         Some(Mark::Adopted | Mark::Accepted(_)) => false,
         Some(Mark::OnTrial(_) | Mark::Rejected(_)) | None => true,
@@ -235,6 +253,10 @@ pub(super) fn weigh(draft: &mut Draft<'_>, host: &Host, scope: &Scope, run: &Run
         words.insert(key, said);
     }
     items.extend(restored_but_bad(draft.state, host, scope, &delta.restored));
+    if let Some((key, content, said)) = deployments::brought(draft.state, host, scope, run.environment.as_ref(), &items) {
+        items.insert(key.clone(), content);
+        words.insert(key, said);
+    }
     let open = draft.state.open_change(&scope.class, scope.release.as_ref());
     let known = open.and_then(|change| change.treated.get(&host.id));
     let treated = Treated {

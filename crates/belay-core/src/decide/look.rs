@@ -12,7 +12,7 @@ use crate::model::alert::Subject;
 use crate::model::change::{Change, Treated};
 use crate::model::host::Host;
 use crate::model::ids::{ChangeId, Digest, HostId};
-use crate::model::item::{COMPILE_KIND, Content, DRIFT_KIND, ItemKey, Items, Mark, RELEASE_KIND, REVERT_KIND};
+use crate::model::item::{COMPILE_KIND, Content, DEPLOYMENT_KIND, DRIFT_KIND, ItemKey, Items, Mark, RELEASE_KIND, REVERT_KIND};
 use crate::model::revert::Revert;
 use crate::model::time::{Span, Timestamp};
 use crate::model::verdict::{Finding, Gap, Judge, Look, Outcome, Says, Standing, Verdict};
@@ -182,7 +182,7 @@ fn concerns(change: &Change, key: &ItemKey, content: &Content, hosts: &[&Host], 
     match &*key.kind {
         RELEASE_KIND => hosts.iter().any(|host| host.release == change.release),
         COMPILE_KIND => outcome == Outcome::Rejected && hosts.iter().any(|host| treated(host).is_some_and(|t| t.compile_error.is_some())),
-        DRIFT_KIND | REVERT_KIND => true,
+        DRIFT_KIND | REVERT_KIND | DEPLOYMENT_KIND => true,
         _ => hosts.iter().any(|host| match host.items.get(key) {
             Some(carried) => carried.content == *content,
             // Nothing carries what could not be applied.

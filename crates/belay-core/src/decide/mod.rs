@@ -4,11 +4,14 @@ mod accounts;
 mod aftermath;
 mod again;
 pub mod ailing;
+mod assigned;
 mod backup;
 pub mod caution;
 mod changes;
 mod closed;
 mod delta;
+mod deployed;
+pub mod deployments;
 mod draft;
 mod drift;
 mod facts;
@@ -26,6 +29,7 @@ mod pins;
 pub mod plan;
 mod polled;
 mod pulled;
+mod reach;
 pub mod reverts;
 pub mod selfcheck;
 mod sessions;
@@ -50,7 +54,8 @@ pub use selfcheck::Tally;
 use crate::host::talk::Poll;
 
 use crate::model::alert::Attempt;
-use crate::model::ids::{ChangeId, ClassName, Digest, EffectId, HoldId, HostId, InboxId, Release, RevertId, RunId};
+use crate::model::deployment::Deployed;
+use crate::model::ids::{ChangeId, ClassName, Digest, EffectId, Environment, HoldId, HostId, InboxId, Release, RevertId, RunId};
 use crate::model::policy::Policy;
 use crate::model::principal::{Actor, Principal, Token};
 use crate::model::report::Decoded;
@@ -107,6 +112,26 @@ pub enum Input {
         mark: String,
         /// Whether all of its past is told with this: what hosts carry now is what was there at first contact.
         told: bool,
+    },
+    /// A deployment is to be offered to the hosts of its branch, or no more.
+    Publish {
+        /// Who asks, by credential.
+        principal: Principal,
+        /// The environment that it is.
+        environment: Environment,
+        /// It is to be offered no more.
+        withdraw: bool,
+        /// Why, where it is said.
+        reason: String,
+    },
+    /// A machine that makes configurations tells what it has.
+    Deployed {
+        /// Who says so, by credential.
+        principal: Principal,
+        /// The machine.
+        place: String,
+        /// All that it has whose deployment is known, each with the newest one.
+        environments: BTreeMap<Environment, Deployed>,
     },
     /// Something came by a feed.
     Heard {
@@ -323,7 +348,8 @@ pub enum Input {
     },
     /// Time went by.
     Wake,
-    /// It is time to look at the run health of the fleet. Asked seldom, because it looks at every host.
+    /// It is time to look at the run health of the fleet, and how far deployments have come. Asked seldom, because it looks
+    /// at every host.
     RunHealth,
     /// An effect was tried.
     Tried {
@@ -416,6 +442,10 @@ pub fn decide(state: &State, now: Timestamp, input: &Input) -> (Vec<Fact>, Answe
         }
         Input::Fed { principal, inbox, digest, message } => fed::fed(&mut draft, principal, *inbox, *digest, message),
         Input::Pulled { inventory, mark, told } => pulled::pulled(&mut draft, inventory, mark, *told),
+        Input::Publish { principal, environment, withdraw, reason } => {
+            deployments::publish(&mut draft, principal, environment, *withdraw, reason)
+        }
+        Input::Deployed { principal, place, environments } => deployed::told(&mut draft, principal, place, environments),
         Input::Heard { principal, door, at } => feeds::heard(&mut draft, principal, door, *at),
         Input::Unreadable { principal, inbox, host, digest, reason } => {
             intake::unreadable(&mut draft, principal, *inbox, host.as_deref(), *digest, reason)
@@ -446,7 +476,10 @@ pub fn decide(state: &State, now: Timestamp, input: &Input) -> (Vec<Fact>, Answe
         Input::BackUp { principal } => backup::taken(&mut draft, principal),
         Input::Restored { actor, taken } => backup::restored(&mut draft, actor, *taken),
         Input::Wake => wake::wake(&mut draft),
-        Input::RunHealth => ailing::look(&mut draft),
+        Input::RunHealth => {
+            deployments::spread(&mut draft);
+            ailing::look(&mut draft)
+        }
         Input::Tried { effect, attempt } => notify::tried(&mut draft, *effect, attempt),
     };
     (draft.into_facts(), answer)

@@ -1,11 +1,12 @@
 //! Pins: a host is fixed to an environment for a time.
 
-use super::Answer;
 use super::draft::Draft;
+use super::{Answer, deployments};
 use crate::host::policy::Pin;
 use crate::model::hold::{HOLD_MAX, HoldScope};
 use crate::model::host::Host;
 use crate::model::ids::Environment;
+use crate::model::item::branch;
 use crate::model::principal::{Principal, Role};
 use crate::model::time::Timestamp;
 use crate::state::{Fact, NoteKind};
@@ -63,10 +64,12 @@ pub(super) fn set(draft: &mut Draft<'_>, principal: &Principal, ask: &PinAsk) ->
     Answer::Counted(count.try_into().unwrap_or(u32::MAX))
 }
 
-/// Whether an environment may be chosen for a host: one of its class' map, or one that some host of
-/// the class has.
+/// Whether an environment may be chosen for a host: one of its class' map, a published deployment of one
+/// of its branches, or one that some host of the class has.
 fn declared(draft: &Draft<'_>, host: &Host, environment: &Environment) -> bool {
     let class = draft.state.policy.class(&host.class);
+    let of_branch = |known: &Environment| branch(known.as_str()) == branch(environment.as_str());
     class.environments.values().any(|known| known == environment)
+        || (deployments::is_published(draft.state, environment) && class.declared().any(of_branch))
         || draft.state.hosts_of(&host.class).any(|other| other.environment.as_ref() == Some(environment))
 }

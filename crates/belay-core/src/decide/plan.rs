@@ -3,8 +3,9 @@
 
 use super::closed;
 use super::host_policy::gate_reached;
+use super::reach::Reach;
 use super::trial::{accepts_from, ends_at};
-use super::waves::{self, Reach};
+use super::waves;
 use crate::model::change::Change;
 use crate::model::closed::Closed;
 use crate::model::gate::{GateAnswer, Offered};
@@ -102,7 +103,11 @@ fn planned(state: &State, reach: &mut Reach<'_>, change: &Change, now: Timestamp
 /// The hosts that a Change may come to now and has not come to, and those of its next wave. A host that
 /// left the class or its release in the meantime gets nothing of it any more.
 fn hosts<'s>(state: &'s State, change: &'s Change) -> (Vec<&'s Host>, Vec<&'s Host>) {
-    let due = |host: &&Host| host.class == change.class && host.release == change.release && !change.treated.contains_key(&host.id);
+    let class = state.policy.class(&change.class);
+    let belongs = |host: &Host| {
+        host.release == change.release || (change.release.is_some() && waves::moves_to(&class, host) == change.release.as_ref())
+    };
+    let due = |host: &&Host| host.class == change.class && belongs(host) && !change.treated.contains_key(&host.id);
     let Some(waves) = &change.waves else {
         return (state.hosts_of(&change.class).filter(due).collect(), Vec::new());
     };

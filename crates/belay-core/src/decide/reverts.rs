@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Answer;
 use super::draft::Draft;
 use super::notify::{self, Pace};
+use super::{Answer, deployments};
 use crate::host::policy::{Pin, RevertWay};
 use crate::host::talk::RevertResult;
 use crate::model::change::{Change, ItemWords};
@@ -13,7 +13,7 @@ use crate::model::gate::HoldOrder;
 use crate::model::hold::{Hold, HoldScope};
 use crate::model::host::Host;
 use crate::model::ids::{ChangeId, ClassName, Environment, HoldId, HostId, RevertId};
-use crate::model::item::{COMPILE_KIND, DRIFT_KIND, ItemKey, Mark, RELEASE_KIND, REVERT_KIND, environment_content};
+use crate::model::item::{COMPILE_KIND, DEPLOYMENT_KIND, DRIFT_KIND, ItemKey, Mark, RELEASE_KIND, REVERT_KIND, environment_content};
 use crate::model::policy::Pattern;
 use crate::model::principal::{Actor, Principal, Role};
 use crate::model::revert::{AT_ONCE, FAILURES_MAX, HOLD_FOR, PATIENCE, PIN_FOR, Plan, Progress, Revert};
@@ -43,9 +43,12 @@ pub fn plan(state: &State, id: ChangeId) -> Option<Plan> {
     Some(plan)
 }
 
-/// The environment that is good for this class and release: the one its release needs, else the one
-/// that was there before the Change.
+/// The environment that is good for this class and release: the deployment before the one it came with, else the one its
+/// release needs, else the one that was there before the Change.
 fn environment(state: &State, change: &Change, scope: &Scope) -> Option<Environment> {
+    if let Some(before) = deployments::before(state, change, scope) {
+        return Some(before);
+    }
     let class = state.policy.class(&change.class);
     let bad = change.environment.as_ref();
     let good = |environment: &&Environment| {
@@ -72,7 +75,7 @@ fn sort(state: &State, change: &Change, scope: &Scope, key: &ItemKey, environmen
         RELEASE_KIND => drop(plan.cannot.insert(key.clone(), "Belay deploys no releases".to_owned())),
         COMPILE_KIND => drop(plan.remain.insert(key.clone(), "nothing was applied where it did not compile".to_owned())),
         DRIFT_KIND | REVERT_KIND => drop(plan.remain.insert(key.clone(), "it was only put back, by the tool itself".to_owned())),
-        _ if key.is_environment() => match environment {
+        _ if key.is_environment() || &*key.kind == DEPLOYMENT_KIND => match environment {
             Some(environment) => drop(plan.restored.insert(key.clone(), format!("{environment}"))),
             None => drop(plan.cannot.insert(key.clone(), "no environment is known to be good for this release".to_owned())),
         },

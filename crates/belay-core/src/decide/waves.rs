@@ -11,13 +11,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::closed;
 use super::draft::Draft;
+use super::{closed, deployments};
 use crate::model::change::{Change, Waves};
 use crate::model::host::Host;
-use crate::model::ids::{ChangeId, Digest, Environment, HostId};
+use crate::model::ids::{ChangeId, Digest, Environment, HostId, Release};
 use crate::model::policy::{ClassPolicy, OnInconclusive, SMALL_CLASS, WaveSize};
-use crate::model::time::Timestamp;
 use crate::model::verdict::{Gap, Outcome};
 use crate::state::{Fact, Scope, State};
 
@@ -28,13 +27,13 @@ const COME_PERCENT: usize = 80;
 /// After so many horizons a wave counts as come with whoever did.
 const PATIENCE_HORIZONS: i64 = 4;
 
-/// The waves of a Change with this number, drawn now; none where the class keeps none.
-pub(super) fn draw(state: &State, scope: &Scope, change: ChangeId) -> Option<Waves> {
+/// Waves drawn now by this seed; none where the class keeps none.
+pub(super) fn draw(state: &State, scope: &Scope, seed: &str) -> Option<Waves> {
     let class = state.policy.class(&scope.class);
     if !class.keeps_waves() {
         return None;
     }
-    let order = order(state, scope, &class, change);
+    let order = order(state, scope, &class, seed);
     let sizes = sizes(&class.waves, order.len());
     let (order, sizes) = match &class.apart {
         Some(fact) => apart(order, &sizes, fact),
@@ -44,10 +43,18 @@ pub(super) fn draw(state: &State, scope: &Scope, change: ChangeId) -> Option<Wav
     Some(Waves { order, sizes, open: 1, opened: state.now })
 }
 
-fn order<'s>(state: &'s State, scope: &'s Scope, class: &ClassPolicy, change: ChangeId) -> Vec<&'s Host> {
-    let seed = change.to_string();
-    let mut hosts: Vec<&Host> = state.hosts_of(&scope.class).filter(|host| host.release == scope.release).collect();
-    hosts.sort_by_cached_key(|host| (!is_canary(class, host), Digest::of_parts([seed.as_str(), host.id.as_str()])));
+/// The seed of the waves in which a Change with this number comes: a deployment's own name, so that it goes on as it began to
+/// spread before anything new was found in it.
+pub(super) fn seed(state: &State, change: ChangeId, environment: Option<&Environment>) -> String {
+    let published = environment.filter(|environment| deployments::is_published(state, environment));
+    published.map_or_else(|| change.to_string(), ToString::to_string)
+}
+
+fn order<'s>(state: &'s State, scope: &'s Scope, class: &ClassPolicy, seed: &str) -> Vec<&'s Host> {
+    let comes =
+        |host: &&Host| host.release == scope.release || (scope.release.is_some() && moves_to(class, host) == scope.release.as_ref());
+    let mut hosts: Vec<&Host> = state.hosts_of(&scope.class).filter(comes).collect();
+    hosts.sort_by_cached_key(|host| (!is_canary(class, host), Digest::of_parts([seed, host.id.as_str()])));
     // The values of the fact take turns: a host's place is the how-manieth of its value it is.
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     let mut placed: Vec<(bool, usize, usize, &Host)> = Vec::with_capacity(hosts.len());
@@ -59,6 +66,11 @@ fn order<'s>(state: &'s State, scope: &'s Scope, class: &ClassPolicy, change: Ch
     }
     placed.sort_by_key(|(late, turn, drawn, _)| (*late, *turn, *drawn));
     placed.into_iter().map(|(_, _, _, host)| host).collect()
+}
+
+/// The release that a host is to come to and does not run yet.
+pub(super) fn moves_to<'c>(class: &'c ClassPolicy, host: &Host) -> Option<&'c Release> {
+    class.target.as_ref().filter(|target| host.release.as_ref().is_some_and(|own| own != *target))
 }
 
 fn is_canary(class: &ClassPolicy, host: &Host) -> bool {
@@ -114,59 +126,8 @@ fn apart<'s>(order: Vec<&'s Host>, sizes: &[u32], fact: &str) -> (Vec<&'s Host>,
     (placed, reaches)
 }
 
-/// The hosts that the waves have reached. Drawn once a class and release: whoever asks for many hosts
-/// asks one of these.
-pub(super) struct Reach<'s> {
-    state: &'s State,
-    /// None where the Change on trial keeps no waves.
-    drawn: BTreeMap<Scope, Option<BTreeSet<HostId>>>,
-}
-
-impl<'s> Reach<'s> {
-    pub(super) fn of(state: &'s State) -> Self {
-        Self { state, drawn: BTreeMap::new() }
-    }
-
-    /// Whether the waves have reached a host, or its class keeps none. Where nothing is on trial, the
-    /// hosts that would come first may be the first.
-    fn reaches(&mut self, host: &Host, class: &ClassPolicy) -> bool {
-        if !class.keeps_waves() {
-            return true;
-        }
-        let scope = Scope { class: host.class.clone(), release: host.release.clone() };
-        let state = self.state;
-        let drawn = self.drawn.entry(scope).or_insert_with_key(|scope| match state.open_change(&scope.class, scope.release.as_ref()) {
-            Some(change) => change.waves.as_ref().map(reached),
-            None => draw(state, scope, ChangeId(state.counters.changes + 1)).as_ref().map(reached),
-        });
-        drawn.as_ref().is_none_or(|hosts| hosts.contains(&host.id))
-    }
-
-    /// Whether content that is not accepted may come to a host now: its wave is open, and its class
-    /// is not closed.
-    pub(super) fn is_open(&mut self, host: &Host, class: &ClassPolicy, now: Timestamp) -> bool {
-        closed::for_host(self.state, host, class, now).is_none() && self.reaches(host, class)
-    }
-
-    /// The environment that a host's wave gives it, where a class declares one for what is new and
-    /// one for what is stable. While its class is closed only hosts that got the Change on trial have
-    /// what is new: nobody comes to it, and nobody is taken back from it either.
-    pub(super) fn environment(&mut self, host: &Host, class: &ClassPolicy, now: Timestamp) -> Option<Environment> {
-        let (state, branches) = (self.state, class.branches.as_ref()?);
-        let rejected = |environment: &Environment| {
-            let scope = Scope { class: host.class.clone(), release: host.release.clone() };
-            let key = crate::model::item::ItemKey::environment();
-            let mark = state.acceptance.mark(&scope, &key, &crate::model::item::environment_content(environment));
-            matches!(mark, Some(crate::model::item::Mark::Rejected(_)))
-        };
-        let on_trial = || state.open_change(&host.class, host.release.as_ref()).is_some_and(|change| change.treated.contains_key(&host.id));
-        let open = self.is_open(host, class, now) || (on_trial() && self.reaches(host, class));
-        let comes = open && !rejected(&branches.candidate);
-        Some(if comes { branches.candidate.clone() } else { branches.stable.clone() })
-    }
-}
-
-fn reached(waves: &Waves) -> BTreeSet<HostId> {
+/// The hosts that the open ones of these waves reach.
+pub(super) fn reached(waves: &Waves) -> BTreeSet<HostId> {
     waves.order.iter().take(waves.reach()).cloned().collect()
 }
 
@@ -210,9 +171,18 @@ fn has_come(change: &Change, waves: &Waves) -> bool {
 /// How many more of the hosts that the open waves reach have to get a Change before the last of them
 /// counts as come.
 pub(super) fn lacking(change: &Change, waves: &Waves) -> usize {
-    let reached = waves.order.iter().take(waves.reach());
-    let come = reached.filter(|host| change.treated.contains_key(*host)).count();
-    (waves.reach() * COME_PERCENT).div_ceil(100).saturating_sub(come)
+    lacks(waves, |host| change.treated.contains_key(host))
+}
+
+/// The same for whatever comes in waves.
+pub(super) fn lacks(waves: &Waves, has: impl Fn(&HostId) -> bool) -> usize {
+    let come = waves.order.iter().take(waves.reach()).filter(|host| has(host)).count();
+    enough(waves.reach()).saturating_sub(come)
+}
+
+/// So many of so many hosts count as all of them: some are always away.
+pub(super) const fn enough(hosts: usize) -> usize {
+    (hosts * COME_PERCENT).div_ceil(100)
 }
 
 /// Opens the next wave.

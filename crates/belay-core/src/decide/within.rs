@@ -7,7 +7,9 @@ use super::draft::Draft;
 use super::fed::Fed;
 use super::{Answer, Input};
 use crate::model::hold::HoldScope;
-use crate::model::ids::{ChangeId, ClassName, HostId};
+use crate::model::ids::{ChangeId, ClassName, Environment, HostId};
+use crate::model::item::branch;
+use crate::model::policy::ClassPolicy;
 use crate::model::principal::{Principal, Within};
 use crate::state::{Fact, NoteKind, State};
 
@@ -83,6 +85,8 @@ fn concerns<'a>(state: &State, input: &'a Input) -> (Option<&'a Principal>, Conc
         Input::EditHold { principal, hold, .. } => {
             (Some(principal), state.holds.get(hold).map_or(Concerns::Nothing, |hold| of_scope(state, &hold.scope, true)))
         }
+        Input::Publish { principal, environment, .. } => (Some(principal), of_branch(state, environment)),
+        Input::Deployed { principal, .. } => (Some(principal), Concerns::Nothing),
         Input::Pin { principal, ask } => (Some(principal), of_scope(state, &ask.scope, false)),
         Input::IssueToken { principal, .. }
         | Input::RevokeToken { principal, .. }
@@ -131,6 +135,13 @@ fn of_message(state: &State, message: &Fed) -> Concerns {
         Fed::Offered { host } => of_host(state, host),
         Fed::Nothing => Concerns::Nothing,
     }
+}
+
+/// The classes whose hosts get something of the branch.
+fn of_branch(state: &State, environment: &Environment) -> Concerns {
+    let same = |declared: &Environment| branch(declared.as_str()) == branch(environment.as_str());
+    let declares = |class: &&ClassPolicy| class.declared().any(same);
+    Concerns::Classes(state.policy.classes.iter().filter(declares).map(|class| class.name.clone()).collect())
 }
 
 /// What does not exist is said by whoever looks for it.

@@ -34,6 +34,9 @@ pub const DRIFT_KIND: &str = "Drift";
 /// The resource type of the item that stands for a return to what was good: its trial tells whether
 /// the return did good.
 pub const REVERT_KIND: &str = "Revert";
+/// The resource type of the item that stands for one deployment of a branch, as an environment of its own. It is on trial
+/// only together with new content: a deployment that brings nothing new is none.
+pub const DEPLOYMENT_KIND: &str = "Deployment";
 
 impl ItemKey {
     /// The item of these three names.
@@ -46,10 +49,15 @@ impl ItemKey {
         Self::new(ENVIRONMENT_KIND, "host", "name")
     }
 
-    /// Whether no tool sets this item: it stands for a release, an environment, a compile error, a
-    /// wave of drift or a return.
+    /// The item that stands for the deployment a host gets.
+    pub fn deployment() -> Self {
+        Self::new(DEPLOYMENT_KIND, "host", "name")
+    }
+
+    /// Whether no tool sets this item: it stands for a release, an environment, a deployment, a compile
+    /// error, a wave of drift or a return.
     pub fn stands_for_something(&self) -> bool {
-        [ENVIRONMENT_KIND, RELEASE_KIND, COMPILE_KIND, DRIFT_KIND, REVERT_KIND].contains(&&*self.kind)
+        [ENVIRONMENT_KIND, RELEASE_KIND, COMPILE_KIND, DRIFT_KIND, REVERT_KIND, DEPLOYMENT_KIND].contains(&&*self.kind)
     }
 
     /// Whether this is the item that stands for the environment.
@@ -66,6 +74,7 @@ impl fmt::Display for ItemKey {
             COMPILE_KIND => write!(f, "compile error in {}", self.title),
             DRIFT_KIND => f.write_str("drift on many hosts"),
             REVERT_KIND => f.write_str("revert"),
+            DEPLOYMENT_KIND => f.write_str("deployment"),
             _ => write!(f, "{}[{}] {}", self.kind, self.title, self.parameter),
         }
     }
@@ -76,6 +85,11 @@ impl fmt::Display for ItemKey {
 /// that a new snapshot of the same branch is not a switch.
 pub fn environment_content(environment: &Environment) -> Content {
     Digest::of_parts(["environment", branch(environment.as_str())])
+}
+
+/// The content that stands for one deployment.
+pub fn deployment_content(environment: &Environment) -> Content {
+    Digest::of_parts(["deployment", environment.as_str()])
 }
 
 /// The name without a trailing `_<git id>` (7 to 40 hexadecimal digits).

@@ -4,6 +4,7 @@ pub mod ailment;
 pub mod alert;
 pub mod change;
 pub mod closed;
+pub mod deployment;
 pub mod evidence;
 pub mod feed;
 pub mod gate;

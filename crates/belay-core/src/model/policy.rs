@@ -54,6 +54,10 @@ pub struct ClassPolicy {
     pub release: ReleaseSource,
     /// The environment each release needs. Empty: nothing is declared and nothing can mismatch.
     pub environments: BTreeMap<Release, Environment>,
+    /// The environment of its hosts, whatever their release.
+    pub environment: Option<Environment>,
+    /// The release that its hosts are to come to, where the tool itself installs it: by an environment's content.
+    pub target: Option<Release>,
     /// Classes whose hosts may serve as peers while this one has fewer than [`SMALL_CLASS`] hosts.
     pub kin: Vec<ClassName>,
     /// Minimum time a trial lasts.
@@ -213,6 +217,8 @@ impl ClassPolicy {
             facts: BTreeMap::new(),
             release: ReleaseSource::Reported,
             environments: BTreeMap::new(),
+            environment: None,
+            target: None,
             kin: Vec::new(),
             bake: Span::from_min(5),
             horizon: Span::from_min(30),
@@ -236,6 +242,17 @@ impl ClassPolicy {
     /// Whether content comes to it in waves: they are kept only where the gate defers.
     pub fn keeps_waves(&self) -> bool {
         self.enforce >= Enforce::Waves && !self.waves.is_empty()
+    }
+
+    /// The environment that the release it is to come to needs.
+    pub fn target_environment(&self) -> Option<&Environment> {
+        self.environments.get(self.target.as_ref()?)
+    }
+
+    /// The environments it declares.
+    pub fn declared(&self) -> impl Iterator<Item = &Environment> {
+        let branches = self.branches.iter().flat_map(|branches| [&branches.stable, &branches.candidate]);
+        self.environments.values().chain(&self.environment).chain(branches)
     }
 
     fn holds(&self, host: &HostId, facts: &BTreeMap<String, String>) -> bool {

@@ -52,6 +52,7 @@ impl State {
             | Fact::ClosedSet { .. }
             | Fact::SelfChecked { .. }
             | Fact::AilingSet { .. } => self.apply_to_class(at, fact),
+            Fact::PublishedSet { .. } | Fact::DeployedSet { .. } | Fact::SpreadSet { .. } => self.apply_deployment(fact),
             Fact::PulledSet { inventory, mark } => _ = self.pulled.insert(inventory.clone(), mark.clone()),
             Fact::FeedSet { id, feed } => self.apply_feed(id, feed.as_deref()),
             Fact::OutpostSet { .. } | Fact::TableMade { .. } | Fact::TableInForce { .. } => self.apply_to_outposts(fact),
@@ -311,6 +312,9 @@ fn steers(fact: &Fact) -> bool {
         | Fact::ChangeOpened { .. }
         | Fact::WaveOpened { .. }
         | Fact::ClosedSet { .. }
+        | Fact::PublishedSet { .. }
+        | Fact::DeployedSet { .. }
+        | Fact::SpreadSet { .. }
         | Fact::Decided { .. }
         | Fact::HoldSet { .. }
         | Fact::PinSet { .. }

@@ -10,10 +10,11 @@ use crate::model::ailment::Ailment;
 use crate::model::alert::{Effect, Subject};
 use crate::model::change::{Change, ItemWords, Treated};
 use crate::model::closed::Closed;
+use crate::model::deployment::{Deployed, Published};
 use crate::model::feed::{Feed, FeedId};
 use crate::model::hold::Hold;
 use crate::model::host::{Agent, Host};
-use crate::model::ids::{ChangeId, ClassName, Digest, EffectId, HostId, InboxId, Release};
+use crate::model::ids::{ChangeId, ClassName, Digest, EffectId, Environment, HostId, InboxId, Release};
 use crate::model::item::{ItemKey, Items, Mark};
 use crate::model::log::Line;
 use crate::model::policy::Policy;
@@ -332,6 +333,35 @@ pub enum Fact {
         /// How far, in words of its own.
         mark: String,
     },
+    /// What a pipeline published of a branch, or took back: how it is now, in full.
+    PublishedSet {
+        /// The branch.
+        branch: Environment,
+        /// What is offered of it, the newest last.
+        published: Vec<Published>,
+        /// Who did it.
+        actor: Actor,
+        /// What happened, in plain words.
+        what: String,
+    },
+    /// A machine that makes configurations has something else under the name of an environment.
+    DeployedSet {
+        /// The machine.
+        place: String,
+        /// The environment.
+        environment: Environment,
+        /// What was deployed there, the newest last; empty when the environment is gone.
+        deployed: Vec<Deployed>,
+    },
+    /// A published deployment that brings nothing new may come to more hosts.
+    SpreadSet {
+        /// The class and release.
+        scope: Scope,
+        /// The deployment; none when none is on its way any more.
+        environment: Option<Environment>,
+        /// How many waves are open for it.
+        open: u32,
+    },
     /// A class was closed for what is new, for another reason or time than before, or opened.
     ClosedSet {
         /// The class.
@@ -445,6 +475,9 @@ impl Fact {
             Self::ForeignSet { .. } => "foreign-set",
             Self::AilingSet { .. } => "ailing-set",
             Self::PulledSet { .. } => "pulled-set",
+            Self::PublishedSet { .. } => "published-set",
+            Self::DeployedSet { .. } => "deployed-set",
+            Self::SpreadSet { .. } => "spread-set",
             Self::ClosedSet { .. } => "closed-set",
             Self::SelfChecked { .. } => "self-checked",
             Self::FeedSet { .. } => "feed-set",

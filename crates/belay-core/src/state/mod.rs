@@ -3,6 +3,7 @@
 
 mod acceptance;
 mod apply;
+mod deployments;
 mod fact;
 mod people;
 mod snapshot;
@@ -17,10 +18,11 @@ use crate::model::ailment::{Ailing, Ailment};
 use crate::model::alert::{Effect, Subject};
 use crate::model::change::Change;
 use crate::model::closed::Closed;
+use crate::model::deployment::{Deployed, Published};
 use crate::model::feed::{Feed, FeedId};
 use crate::model::hold::Hold;
 use crate::model::host::Host;
-use crate::model::ids::{ChangeId, ClassName, Digest, EffectId, HoldId, HostId, Release, RevertId};
+use crate::model::ids::{ChangeId, ClassName, Digest, EffectId, Environment, HoldId, HostId, Release, RevertId};
 use crate::model::policy::Policy;
 use crate::model::principal::Token;
 use crate::model::report::Version;
@@ -78,6 +80,12 @@ pub struct State {
     pub tables: Tables,
     /// How far each inventory was read, in words of its own.
     pub pulled: BTreeMap<String, String>,
+    /// What pipelines published of each branch, the newest last.
+    pub published: BTreeMap<Environment, Vec<Published>>,
+    /// What the machines that make configurations have, by machine and environment, the newest last.
+    pub deployed: BTreeMap<String, BTreeMap<Environment, Vec<Deployed>>>,
+    /// How many waves are open for a published deployment with which nothing new came yet, by class and release.
+    pub spread: BTreeMap<Scope, (Environment, u32)>,
     /// Belay itself is stopping configuration management.
     pub breaker: Option<Breaker>,
     /// Credentials.

@@ -63,6 +63,7 @@ impl State {
         facts.extend(self.tables.force.map(|force| Fact::TableInForce { table: force.table, from: force.from }));
         let pulled = |(inventory, mark): (&String, &String)| Fact::PulledSet { inventory: inventory.clone(), mark: mark.clone() };
         facts.extend(self.pulled.iter().map(pulled));
+        facts.extend(self.deployments(actor));
         facts.extend(self.breaker.map(|breaker| Fact::BreakerSet { breaker: Some(breaker) }));
         let told = self.alerted.iter().filter(|(about, _)| !matches!(about, Subject::Change(_)));
         facts.extend(told.map(|(about, at)| Fact::AlertedRestored { about: about.clone(), at: *at }));

@@ -4,6 +4,7 @@ mod acceptance;
 mod apart;
 mod catch;
 mod closed;
+mod deployments;
 mod feeds;
 mod health;
 mod hold_histories;

@@ -5,7 +5,8 @@ use belay_adapters::{sources, tools};
 
 use super::auth::May;
 use super::handlers::{
-    PAGED, audit, backup, catch, changes, facade, health, hosts, issuer, login, news, people, reports, run_health, runs, samples, users,
+    PAGED, audit, backup, catch, changes, deployments, facade, health, hosts, issuer, login, news, people, reports, run_health, runs,
+    samples, users,
 };
 use super::route::{Entry, Media, Param, Route, at};
 
@@ -135,6 +136,14 @@ fn holding() -> Vec<Route> {
         post("/api/v1/holds/{id}/release", "release_hold", May::Operator, "Ends a hold.").marked().takes(catch::release),
         get("/api/v1/pins", "pins", "Hosts that are fixed to an environment.").lists(catch::pins),
         post("/api/v1/pins", "pin", May::Approver, "Fixes hosts to an environment for a time, or ends that.").takes(catch::pin),
+        get("/api/v1/deployments", "deployments", "Deployments that were published or noticed, and how each stands.")
+            .lists(deployments::list),
+        post("/api/v1/deployments", "publish", May::Operator, "Offers a deployment to the hosts of its branch, wave by wave.")
+            .takes(deployments::publish),
+        post("/api/v1/deployments/{environment}/withdraw", "withdraw", May::Operator, "Offers a deployment no more.")
+            .takes(deployments::withdraw),
+        post("/api/v1/agent/deployments", "deployed", May::Reporter, "A relay tells what is deployed on its machine.")
+            .takes(deployments::told),
         get("/api/v1/changes/{id}/revert", "plan_revert", "What taking a Change back would do.").gives(catch::plan),
         post("/api/v1/changes/{id}/revert", "revert", May::Operator, "Takes a Change back.").takes(catch::revert),
         get("/api/v1/reverts", "reverts", "Reverts, newest first.").lists(catch::reverts),

@@ -5,6 +5,7 @@ mod backup;
 mod catch;
 mod commands;
 mod connections;
+mod deployments;
 mod facade;
 mod identity;
 mod identity_files;

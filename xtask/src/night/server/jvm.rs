@@ -138,6 +138,11 @@ impl Puppetserver {
         Ok(())
     }
 
+    /// Where the environments lie.
+    pub fn environments(&self) -> PathBuf {
+        self.folder.join("code/environments")
+    }
+
     /// Ends it, for good.
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use belay_core::host::lock::Found;
 use belay_core::host::talk::Schedule;
+use belay_core::model::deployment::Deployed;
 use belay_core::model::gate::HoldOrder;
 use belay_core::model::ids::{Environment, HostId};
 use belay_core::model::time::{Span, Timestamp};
 
-use super::{NAME, Puppet, argv, catalog, enc, glance, lock, schedule, settings};
+use super::{NAME, Puppet, argv, catalog, deployed, enc, glance, lock, schedule, settings};
 use crate::tools::host::{BadAnswer, Ended, HostTool, KnownPart, Layout, News, PartedCatalog, Places, UnreadableCatalog};
 
 /// Puppet's own packages (puppet-agent of Puppet Inc., openvox-agent): everything below `/opt`.
@@ -138,6 +139,14 @@ impl HostTool for Puppet {
 
     fn enc_wrap(&self, inner: &[u8], environment: Option<&Environment>) -> Result<String, BadAnswer> {
         enc::wrap(inner, environment)
+    }
+
+    fn deployment_note(&self) -> &'static str {
+        deployed::NOTE
+    }
+
+    fn deployed(&self, note: &[u8]) -> Option<Deployed> {
+        deployed::read(note)
     }
 
     fn ended(&self, code: Option<i32>) -> Ended {

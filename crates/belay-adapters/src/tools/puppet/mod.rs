@@ -19,6 +19,7 @@ mod collect;
 mod collected;
 mod command;
 mod decode;
+mod deployed;
 mod enc;
 mod escapes;
 mod glance;

@@ -2,6 +2,7 @@
 
 use belay_core::model::alert::{Effect, Task};
 use belay_core::model::change::{Change, Failure, ItemWords, Nearness, Peer, Treated, Trial, Waves};
+use belay_core::model::deployment::{Deployed, Published};
 use belay_core::model::evidence::Evidence;
 use belay_core::model::host::{Carried, Host, LastRun, Seen, Trouble};
 use belay_core::model::item::{ItemKey, Mark};
@@ -20,6 +21,8 @@ use serde_json::Value;
 use super::form::{Fault, Fields, Form, Put, needed, put_field, variant};
 
 form_struct! {
+    Deployed { version, began, ended }
+    Published { environment, at, by }
     ItemKey { kind, title, parameter }
     Scope { class, release }
     Counters { runs, changes, effects, holds, reverts, facts, steered, incarnation }

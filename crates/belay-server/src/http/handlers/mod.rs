@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod catch;
 pub(crate) mod changes;
+pub(crate) mod deployments;
 pub(crate) mod facade;
 pub(crate) mod health;
 pub(crate) mod hosts;

@@ -8,7 +8,7 @@ class { 'belay::agent':
   host        => 'puppet.example.com',
   token       => Sensitive('@TOKEN@'),
   relay_token => Sensitive('@RELAY@'),
-  config      => { 'banner' => '', 'tool' => { 'name' => 'puppet', 'report' => '@FOLDER@/none.yaml', 'schedules' => [] } },
+  config      => { 'banner' => '', 'enc' => { 'environments' => ['r*', 'production*', 'inplace'], 'deployments' => '@FOLDER@/code/environments' }, 'tool' => { 'name' => 'puppet', 'report' => '@FOLDER@/none.yaml', 'schedules' => [] } },
   install     => 'file',
   source      => '@AGENT@',
   program     => '@FOLDER@/bin/belay-agent',

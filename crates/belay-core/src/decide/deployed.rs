@@ -1,0 +1,79 @@
+//! What is deployed on the machines that make configurations, as they tell it: which version an environment had when
+//! something was compiled, and what all of them have.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Answer;
+use super::deployments::is_published;
+use super::draft::Draft;
+use crate::model::deployment::{DEPLOYED_KEPT, Deployed, ENVIRONMENTS_MAX, PLACES_MAX, VERSION_MAX};
+use crate::model::ids::Environment;
+use crate::model::item::branch;
+use crate::model::principal::Principal;
+use crate::model::report::Version;
+use crate::model::time::Timestamp;
+use crate::state::{Fact, State};
+
+/// The longest name of a machine, in bytes.
+const PLACE_MAX: usize = 255;
+
+/// The machines that tell what they have and do not have an environment.
+pub(super) fn lacking<'s>(state: &'s State, environment: &Environment) -> Vec<&'s str> {
+    let lacks = |(_, there): &(&String, &BTreeMap<Environment, Vec<Deployed>>)| !there.is_empty() && !there.contains_key(environment);
+    state.deployed.iter().filter(lacks).map(|(place, _)| place.as_str()).collect()
+}
+
+/// The version that an environment had during a run that does not say it: as the machines that make configurations tell
+/// it. Where they differ, or something was being deployed, nobody knows.
+pub(super) fn version(state: &State, environment: &Environment, began: Timestamp, ended: Timestamp) -> Option<Version> {
+    let mut versions = BTreeSet::new();
+    for deployed in state.deployed.values().filter_map(|there| there.get(environment)) {
+        if deployed.iter().any(|one| one.began < ended && one.ended > began) {
+            return None;
+        }
+        versions.insert(deployed.iter().rfind(|one| one.ended <= began)?.version.as_deref());
+    }
+    let told = if versions.len() == 1 { versions.first().copied().flatten() } else { None };
+    let named = || {
+        let id = environment.as_str().strip_prefix(branch(environment.as_str()))?.strip_prefix('_')?;
+        is_published(state, environment).then(|| id.to_owned())
+    };
+    let agree = versions.iter().all(Option::is_none);
+    told.map(str::to_owned).or_else(|| agree.then(named).flatten()).map(Version::Named)
+}
+
+/// A machine that makes configurations tells what it has.
+pub(super) fn told(draft: &mut Draft<'_>, principal: &Principal, place: &str, environments: &BTreeMap<Environment, Deployed>) -> Answer {
+    let Principal::Relay(_) = principal else {
+        return Answer::Forbidden("only a relay tells what is deployed on its machine".to_owned());
+    };
+    if place.is_empty() || place.len() > PLACE_MAX || place.chars().any(char::is_control) {
+        return Answer::Unprocessable("host: it is no name of a machine".to_owned());
+    }
+    let known = draft.state.deployed.get(place);
+    if known.is_none() && draft.state.deployed.len() >= PLACES_MAX {
+        return Answer::Unprocessable(format!("host: {PLACES_MAX} machines tell of their deployments already"));
+    }
+    if environments.len() > ENVIRONMENTS_MAX {
+        return Answer::Unprocessable(format!("environments: {} of them; at most {ENVIRONMENTS_MAX} are kept", environments.len()));
+    }
+    let odd = |one: &Deployed| one.version.as_ref().is_some_and(|version| version.is_empty() || version.len() > VERSION_MAX);
+    if let Some((environment, _)) = environments.iter().find(|(_, one)| odd(one)) {
+        return Answer::Unprocessable(format!("environments/{environment}/version: it is empty, or longer than {VERSION_MAX} bytes"));
+    }
+    for (environment, new) in environments {
+        let mut deployed = known.and_then(|known| known.get(environment)).cloned().unwrap_or_default();
+        if deployed.last().is_some_and(|last| last.version == new.version && last.ended >= new.ended) {
+            continue;
+        }
+        let new = Deployed { began: new.began.min(new.ended), ended: new.ended.min(draft.now), ..new.clone() };
+        deployed.push(new);
+        let surplus = deployed.len().saturating_sub(DEPLOYED_KEPT);
+        deployed.drain(..surplus);
+        draft.push(Fact::DeployedSet { place: place.to_owned(), environment: environment.clone(), deployed });
+    }
+    for gone in known.into_iter().flat_map(BTreeMap::keys).filter(|known| !environments.contains_key(*known)) {
+        draft.push(Fact::DeployedSet { place: place.to_owned(), environment: gone.clone(), deployed: Vec::new() });
+    }
+    Answer::Done
+}
