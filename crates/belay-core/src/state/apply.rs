@@ -77,10 +77,7 @@ impl State {
             | Fact::SessionSeen { .. }
             | Fact::SessionEnded { .. } => self.apply_to_people(at, fact),
             Fact::InboxDone { .. } | Fact::Noted(_) => {}
-            Fact::CountersRestored { counters, now } => {
-                self.counters = *counters;
-                self.now = self.now.max(*now);
-            }
+            Fact::CountersRestored { counters, now } => (self.counters, self.now) = (*counters, self.now.max(*now)),
             Fact::HostRestored(host) => self.enter((**host).clone()),
             Fact::ChangeRestored { change, alerted } => {
                 self.changes.insert(change.id, (**change).clone());
