@@ -130,6 +130,15 @@ pub fn folder(path: &Path, mode: u32) -> Result<()> {
     DirBuilder::new().recursive(true).mode(mode).create(path).with_context(|| format!("cannot make the folder {}", path.display()))
 }
 
+/// Has everything on the disk that was written to the file system of this folder: one call for thousands of files.
+///
+/// # Errors
+/// Something could not be written.
+pub fn sync_all(folder: &Path) -> Result<()> {
+    let open = File::open(folder).with_context(|| format!("cannot open {}", folder.display()))?;
+    rustix::fs::syncfs(&open).with_context(|| format!("{} cannot be brought to the disk", folder.display()))
+}
+
 fn sync_folder(path: &Path) -> std::io::Result<()> {
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }

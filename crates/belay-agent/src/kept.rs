@@ -8,6 +8,7 @@
 mod applied;
 mod notes;
 mod policy;
+mod table;
 
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,7 @@ pub use applied::Applied;
 pub use notes::Notes;
 pub(crate) use policy::POLICY_MAX;
 pub use policy::{Contact, Held, LastGood, Taken};
+pub use table::Storing;
 
 use crate::durable::{self, Guard, Sync};
 

@@ -17,6 +17,7 @@ pub mod jitter;
 pub mod kept;
 pub mod lock;
 pub mod look;
+pub mod relay;
 pub mod server;
 pub mod spool;
 pub mod tell;

@@ -102,6 +102,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         configuration: Arc::new(configuration),
         bodies: Bodies::new(bounds.bodies),
         polls: Default::default(),
+        tables: Default::default(),
         passwords: Passwords::new(bounds.passwords),
         logins: Default::default(),
         issuer,

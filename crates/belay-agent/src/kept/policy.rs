@@ -1,5 +1,7 @@
 //! The last-known-good policy and when the server was last heard of.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
 use belay_api::agent::{HoldBody, PolicyBody, Reply, StandBody};
 use belay_core::host::gate::Server;
@@ -108,7 +110,7 @@ impl Kept {
     /// The last policy of this host, or of another that it answers for.
     pub fn last_good(&self, own: &HostId, of: &HostId) -> LastGood {
         let path = self.policy_path((of != own).then_some(of));
-        match durable::read(&path, POLICY_MAX) {
+        match if of == own { durable::read(&path, POLICY_MAX) } else { self.policy_of_other(of) } {
             Ok(None) => match self.contact() {
                 Some(_) if of == own => LastGood::Corrupt(format!("{} is gone", path.display())),
                 _ => LastGood::Never,
@@ -203,15 +205,19 @@ impl Kept {
         for policy in policies {
             let path = self.policy_path(Some(&policy.host));
             let new = Held { policy: policy.clone(), orphans: Vec::new() };
-            let known = durable::read(&path, POLICY_MAX).ok().flatten().and_then(|bytes| parse(&bytes).ok());
-            let is_new = known.is_none_or(|known| known.policy.yields_to(policy) && news(&known, &new) == News::All);
-            if is_new {
+            if is_new(&path, &new) {
                 durable::write(&path, &bytes_of(&new)?, 0o644, Sync::No)?;
                 written += 1;
             }
         }
         Ok(written)
     }
+}
+
+/// Whether what another host is classified by says something else than what lies there, and is not older.
+pub(super) fn is_new(path: &Path, new: &Held) -> bool {
+    let known = durable::read(path, POLICY_MAX).ok().flatten().and_then(|bytes| parse(&bytes).ok());
+    known.is_none_or(|known| known.policy.yields_to(&new.policy) && news(&known, new) == News::All)
 }
 
 /// How a policy differs from the one before.
@@ -257,7 +263,7 @@ fn contact(held: &Held, reply: &Reply) -> Contact {
     }
 }
 
-fn bytes_of(held: &Held) -> Result<Vec<u8>> {
+pub(super) fn bytes_of(held: &Held) -> Result<Vec<u8>> {
     let file = File { policy: (&held.policy).into(), orphans: held.orphans.iter().map(HoldBody::from).collect() };
     let json = serde_json::to_vec(&file).context("the policy cannot be written")?;
     let mut bytes = format!("{HEAD}{}\n", Digest::of(&json)).into_bytes();

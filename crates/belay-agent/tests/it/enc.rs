@@ -72,6 +72,41 @@ fn a_relay_fetches_the_policies_of_the_hosts_it_classifies_and_answers_without_t
 }
 
 #[test]
+fn a_table_is_answered_by_from_the_time_that_the_server_says_and_not_before() {
+    let server = Server::start(Some(policy(1, Enforce::Off)));
+    let hosts = |seq| (1..=5).map(|nth| of(&format!("db0{nth}.example.com"), seq)).collect::<Vec<_>>();
+    server.alter(|known| (known.relayed, known.table) = (hosts(1), Some((1, None))));
+    let lab = Lab::new(Some(&server.address), "[relay]\ntoken_file = \"DIR/relay\"\n");
+    std::fs::write(lab.path("relay"), "relays\n").unwrap();
+    let daemon = lab.daemon();
+    let stored = |number: u64| {
+        let said = move |ask: &belay_api::agent::PoliciesAsk| ask.table.as_ref()?.stored.map(|table| table.number);
+        server.until("the table is stored", |known| known.asks.last().and_then(said) == Some(number));
+    };
+    stored(1);
+    assert_eq!(enc(&lab, "db05.example.com"), "--- {}\n", "nobody said that it is in force");
+    let now = || belay_agent::clock::now().ms();
+    server.alter(|known| known.table = Some((1, Some(now()))));
+    crate::server::until("the first table", || enc(&lab, "db05.example.com") == "---\nenvironment: r142\n");
+    server.alter(|known| {
+        (known.relayed, known.table) = (hosts(2), Some((2, None)));
+        known.relayed[4].pin = Some(pinned("r142_0123abc"));
+    });
+    stored(2);
+    assert_eq!(enc(&lab, "db05.example.com"), "---\nenvironment: r142\n", "it lies beside the one in force");
+    let from = now() + 2_000;
+    server.alter(|known| known.table = Some((2, Some(from))));
+    let told = |ask: &belay_api::agent::PoliciesAsk| ask.table.as_ref()?.in_force.map(|table| table.number);
+    server.until("it was told", |known| known.asks.last().and_then(told) == Some(2));
+    // The daemon is not needed for the switch, and neither is the server.
+    drop((daemon, server));
+    let early = enc(&lab, "db05.example.com");
+    assert!(early == "---\nenvironment: r142\n" || now() > from - 100, "{early}");
+    crate::server::until("its time", || enc(&lab, "db05.example.com").contains("r142_0123abc"));
+    assert!(now() >= from - 100, "its time has come");
+}
+
+#[test]
 fn only_declared_environments_are_ever_named() {
     let lab = Lab::new(None, "[enc]\nenvironments = [\"r14*\"]\n");
     for (seq, pin, named) in [(1, "r142_0123abc", true), (2, "production", false), (3, "r149", false)] {

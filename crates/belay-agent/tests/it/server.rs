@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use belay_api::agent::{PROTOCOL, PoliciesAnswer, PoliciesAsk, PollAnswer, PollBody};
+use belay_api::agent::{InForceBody, PROTOCOL, PoliciesAnswer, PoliciesAsk, PollAnswer, PollBody, TableAnswer, TableBody};
 use belay_core::host::policy::{HostPolicy, Stand};
 
 /// How long something is waited for before a test fails.
@@ -24,6 +24,8 @@ pub struct Known {
     pub reports: Vec<(u16, Vec<u8>)>,
     /// The policies it gives to a relay, two a page.
     pub relayed: Vec<HostPolicy>,
+    /// The table of them, and from when it is in force, once that is known; none where the server knows no tables.
+    pub table: Option<(u64, Option<i64>)>,
     /// What a relay asked.
     pub asks: Vec<PoliciesAsk>,
     /// Bodies of samples.
@@ -168,7 +170,15 @@ fn relayed(known: &mut Known, body: &[u8]) -> String {
     let rest = known.relayed.iter().filter(|policy| ask.after.as_deref().is_none_or(|after| policy.host.as_str() > after));
     let page: Vec<&HostPolicy> = rest.take(2).collect();
     let stand = known.relayed.first().map_or(Stand::default(), |policy| policy.stand);
-    let same = ask.after.is_none() && ask.have.map(Into::into) == Some(stand);
+    let body = |number| TableBody { incarnation: 1, number };
+    let said = ask.table.as_ref().zip(known.table);
+    let stored = said.map(|(said, (number, _))| said.stored == Some(body(number)));
+    let same = stored.unwrap_or(ask.after.is_none() && ask.have.map(Into::into) == Some(stand));
+    let table = said.map(|(_, (number, from))| TableAnswer {
+        given: (!same).then(|| body(number)),
+        in_force: from.map(|from_ms| InForceBody { table: body(number), from_ms }),
+        now_ms: belay_agent::clock::now().ms(),
+    });
     let answer = PoliciesAnswer {
         protocol: PROTOCOL,
         stand: stand.into(),
@@ -176,6 +186,7 @@ fn relayed(known: &mut Known, body: &[u8]) -> String {
         policies: page.iter().filter(|_| !same).map(|policy| (*policy).into()).collect(),
         next: page.last().filter(|_| page.len() == 2 && !same).map(|last| last.host.to_string()),
         wait_ms: 10,
+        table,
     };
     known.asks.push(ask);
     serde_json::to_string(&answer).unwrap()

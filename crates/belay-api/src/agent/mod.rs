@@ -13,6 +13,7 @@ mod hold;
 mod policy;
 mod poll;
 mod relay;
+mod table;
 
 pub use answer::{PollAnswer, Reply};
 pub use deployments::{DeployedBody, DeploymentsBody, DeploymentsTaken};
@@ -21,6 +22,7 @@ pub use hold::HoldBody;
 pub use policy::{ContentBody, ItemBody, PinBody, PolicyBody, RevertBody, StandBody, StateWord, WayBody};
 pub use poll::{AskedBody, GlassBody, PollBody, ScheduleBody, StatusBody};
 pub use relay::{PAGE_MAX, PoliciesAnswer, PoliciesAsk, Relayed};
+pub use table::{InForceBody, TableAnswer, TableAsk, TableBody, TableTold};
 
 pub use belay_core::host::policy::PROTOCOL;
 use thiserror::Error;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::policy::{PolicyBody, StandBody};
+use super::table::{TableAnswer, TableAsk, TableTold};
 use super::{PROTOCOL, speaks};
 use crate::http::FieldError;
 
@@ -27,6 +28,9 @@ pub struct PoliciesAsk {
     /// The last host of the answer before, where that one said that there are more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
+    /// What the outpost says of tables; none where it does not know them, and answers by what it is given as it comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<TableAsk>,
 }
 
 /// The policies of the hosts a relay speaks for, as far as the classifier needs them: without items,
@@ -49,6 +53,10 @@ pub struct PoliciesAnswer {
     /// The next question may ask for its answer to be kept back this long; 0 when it may not.
     #[serde(default)]
     pub wait_ms: i64,
+    /// What the server says of tables; none where it does not know them, or whoever asks is no outpost: the policies
+    /// count as they come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<TableAnswer>,
 }
 
 /// An answer as a relay takes it.
@@ -64,12 +72,14 @@ pub struct Relayed {
     pub next: Option<String>,
     /// How long the next answer may be kept back.
     pub wait: Span,
+    /// What is said of tables.
+    pub table: Option<TableTold>,
 }
 
 impl PoliciesAsk {
     /// A question, ready to be sent.
     pub fn of(have: Option<Stand>, wait: Span, after: Option<String>) -> Self {
-        Self { protocol: PROTOCOL, have: have.map(Into::into), wait_ms: wait.ms(), after }
+        Self { protocol: PROTOCOL, have: have.map(Into::into), wait_ms: wait.ms(), after, table: None }
     }
 }
 
@@ -89,6 +99,7 @@ impl PoliciesAnswer {
             policies: self.policies.iter().enumerate().map(policy).collect::<Result<_, _>>()?,
             next: self.next.clone(),
             wait: Span::from_ms(self.wait_ms),
+            table: self.table.as_ref().map(TableAnswer::told),
         })
     }
 }

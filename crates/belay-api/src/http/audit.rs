@@ -193,6 +193,9 @@ fn line(fact: &Fact) -> Option<Line> {
         | Fact::PulledSet { .. }
         | Fact::SpreadSet { .. }
         | Fact::FeedSet { .. }
+        | Fact::OutpostSet { .. }
+        | Fact::TableMade { .. }
+        | Fact::TableInForce { .. }
         | Fact::AlertedRestored { .. }
         | Fact::ChangeOpened { .. }
         | Fact::ChangeJoined { .. }

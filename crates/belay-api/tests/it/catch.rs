@@ -17,6 +17,7 @@ use belay_core::model::policy::Pattern;
 use belay_core::model::principal::Actor;
 use belay_core::model::revert::{Progress, Revert};
 use belay_core::model::selfcheck::{Caution, SelfCheck, SignalCheck};
+use belay_core::model::table::{Outpost, OutpostId, TableId};
 use belay_core::model::time::Span;
 use belay_core::state::{Breaker, Fact, Scope, Would};
 
@@ -78,6 +79,14 @@ fn feed() -> Feed {
         pauses: vec![Span::ZERO, Span::from_min(7)],
         silent: Some(NOW),
     }
+}
+
+fn outpost() -> Outpost {
+    Outpost { host: host("puppet1"), token: Some("puppet1-relay".into()), since: NOW, heard: NOW, left: None }
+}
+
+fn outpost_id() -> OutpostId {
+    OutpostId::of(&host("puppet1"), "puppet1-relay")
 }
 
 fn statuses() -> Vec<HostStatus> {
@@ -211,6 +220,11 @@ pub fn of_the_catch() -> Vec<Fact> {
         Fact::FeedSet { id: feed().id, feed: Some(Box::new(feed())) },
         Fact::FeedSet { id: feed().id, feed: None },
         Fact::AlertedRestored { about: Subject::Feed(feed().id), at: NOW },
+        Fact::OutpostSet { id: outpost_id(), outpost: Some(Box::new(outpost())) },
+        Fact::OutpostSet { id: outpost_id(), outpost: Some(Box::new(Outpost { token: None, left: Some(NOW), ..outpost() })) },
+        Fact::OutpostSet { id: outpost_id(), outpost: None },
+        Fact::TableMade { table: TableId { incarnation: 2, number: 7 } },
+        Fact::TableInForce { table: TableId { incarnation: 2, number: 7 }, from: NOW },
         Fact::ClosedSet { class: class(), closed: Some(Closed { by: ClosedBy::Hours, until: Some(NOW) }) },
         Fact::ClosedSet { class: class(), closed: None },
         Fact::ClosedSet { class: class(), closed: Some(Closed { by: ClosedBy::NotLeading, until: None }) },

@@ -34,6 +34,7 @@ pub mod reverts;
 pub mod selfcheck;
 mod sessions;
 mod slots;
+pub mod tables;
 pub mod trial;
 pub mod wake;
 mod waves;
@@ -328,6 +329,11 @@ pub enum Input {
         /// What it said.
         tally: Box<Tally>,
     },
+    /// Outposts asked for what they classify by.
+    Tables {
+        /// What is known of them beside the state.
+        heard: Box<tables::Heard>,
+    },
     /// A backup is to be taken.
     BackUp {
         /// Who asks, by credential.
@@ -466,6 +472,7 @@ pub fn decide(state: &State, now: Timestamp, input: &Input) -> (Vec<Fact>, Answe
         Input::StopRevert { principal, revert, reason } => reverts::stop(&mut draft, principal, *revert, reason),
         Input::Polled { principal, host, poll } => polled::polled(&mut draft, principal, host, poll),
         Input::SelfChecked { actor, class, tally } => caution::checked(&mut draft, actor, class, tally),
+        Input::Tables { heard } => tables::step(&mut draft, heard),
         Input::BackUp { principal } => backup::taken(&mut draft, principal),
         Input::Restored { actor, taken } => backup::restored(&mut draft, actor, *taken),
         Input::Wake => wake::wake(&mut draft),

@@ -104,6 +104,7 @@ fn concerns<'a>(state: &State, input: &'a Input) -> (Option<&'a Principal>, Conc
         | Input::Restored { .. }
         | Input::Wake
         | Input::Pulled { .. }
+        | Input::Tables { .. }
         | Input::RunHealth
         | Input::Tried { .. } => (None, Concerns::Nothing),
     }

@@ -8,6 +8,7 @@ pub mod feed;
 pub mod gate;
 pub mod hold;
 pub mod inert;
+pub mod outpost;
 pub mod plan;
 pub mod selfcheck;
 pub mod why;

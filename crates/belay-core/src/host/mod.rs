@@ -8,4 +8,5 @@ pub mod hand;
 pub mod lock;
 pub mod policy;
 pub mod spool;
+pub mod table;
 pub mod talk;

@@ -21,6 +21,7 @@ pub mod revert;
 pub mod run;
 pub mod selfcheck;
 pub mod signal;
+pub mod table;
 pub mod time;
 pub mod user;
 pub mod verdict;

@@ -11,6 +11,7 @@ use crate::model::host::{Carried, Host, ITEMS_MAX, LastRun, RECENT_MAX, Seen, Tr
 use crate::model::ids::{ChangeId, ClassName, HostId};
 use crate::model::item::ItemKey;
 use crate::model::run::Run;
+use crate::model::table::InForce;
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Outcome, Standing, Verdict};
 
@@ -54,6 +55,7 @@ impl State {
             Fact::PublishedSet { .. } | Fact::DeployedSet { .. } | Fact::SpreadSet { .. } => self.apply_deployment(fact),
             Fact::PulledSet { inventory, mark } => _ = self.pulled.insert(inventory.clone(), mark.clone()),
             Fact::FeedSet { id, feed } => self.apply_feed(id, feed.as_deref()),
+            Fact::OutpostSet { .. } | Fact::TableMade { .. } | Fact::TableInForce { .. } => self.apply_to_outposts(fact),
             Fact::BreakerSet { breaker } => self.breaker = *breaker,
             Fact::IncarnationBegun { incarnation } => self.counters.incarnation = *incarnation,
             Fact::AlertedRestored { about, at } => drop(self.alerted.insert(about.clone(), *at)),
@@ -75,10 +77,7 @@ impl State {
             | Fact::SessionSeen { .. }
             | Fact::SessionEnded { .. } => self.apply_to_people(at, fact),
             Fact::InboxDone { .. } | Fact::Noted(_) => {}
-            Fact::CountersRestored { counters, now } => {
-                self.counters = *counters;
-                self.now = self.now.max(*now);
-            }
+            Fact::CountersRestored { counters, now } => (self.counters, self.now) = (*counters, self.now.max(*now)),
             Fact::HostRestored(host) => self.enter((**host).clone()),
             Fact::ChangeRestored { change, alerted } => {
                 self.changes.insert(change.id, (**change).clone());
@@ -141,6 +140,16 @@ impl State {
                 self.feeds.remove(id);
                 self.alerted.remove(&Subject::Feed(id.clone()));
             }
+        }
+    }
+
+    fn apply_to_outposts(&mut self, fact: &Fact) {
+        match fact {
+            Fact::OutpostSet { id, outpost: Some(outpost) } => _ = self.outposts.insert(id.clone(), (**outpost).clone()),
+            Fact::OutpostSet { id, outpost: None } => _ = self.outposts.remove(id),
+            Fact::TableMade { table } => self.tables.made = Some(*table),
+            Fact::TableInForce { table, from } => self.tables.force = Some(InForce { table: *table, from: *from }),
+            _ => unreachable!("apply sends only facts about outposts here"),
         }
     }
 
@@ -333,6 +342,9 @@ fn steers(fact: &Fact) -> bool {
         | Fact::PulledSet { .. }
         | Fact::SelfChecked { .. }
         | Fact::FeedSet { .. }
+        | Fact::OutpostSet { .. }
+        | Fact::TableMade { .. }
+        | Fact::TableInForce { .. }
         | Fact::BreakerSet { .. }
         | Fact::AlertedRestored { .. }
         | Fact::Noted(_)

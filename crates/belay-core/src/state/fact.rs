@@ -22,6 +22,7 @@ use crate::model::principal::{Actor, Token};
 use crate::model::revert::Revert;
 use crate::model::run::Run;
 use crate::model::selfcheck::SelfCheck;
+use crate::model::table::{Outpost, OutpostId, TableId};
 use crate::model::time::Timestamp;
 use crate::model::user::{Session, User};
 use crate::model::verdict::{Look, Verdict};
@@ -382,6 +383,25 @@ pub enum Fact {
         /// How it is now; none when it is forgotten.
         feed: Option<Box<Feed>>,
     },
+    /// An outpost is known, was heard, is not waited for, or is forgotten.
+    OutpostSet {
+        /// Which.
+        id: OutpostId,
+        /// How it is now; none when it is forgotten.
+        outpost: Option<Box<Outpost>>,
+    },
+    /// A table was made, to be stored by all outposts.
+    TableMade {
+        /// Which.
+        table: TableId,
+    },
+    /// All outposts that are waited for have a table: it holds.
+    TableInForce {
+        /// Which.
+        table: TableId,
+        /// From when.
+        from: Timestamp,
+    },
     /// Belay itself is stopping configuration management, or does no more.
     BreakerSet {
         /// Since when and how many; none when it is over.
@@ -461,6 +481,9 @@ impl Fact {
             Self::ClosedSet { .. } => "closed-set",
             Self::SelfChecked { .. } => "self-checked",
             Self::FeedSet { .. } => "feed-set",
+            Self::OutpostSet { .. } => "outpost-set",
+            Self::TableMade { .. } => "table-made",
+            Self::TableInForce { .. } => "table-in-force",
             Self::BreakerSet { .. } => "breaker-set",
             Self::IncarnationBegun { .. } => "incarnation-begun",
             Self::AlertedRestored { .. } => "alerted-restored",

@@ -28,6 +28,7 @@ use crate::model::principal::Token;
 use crate::model::report::Version;
 use crate::model::revert::Revert;
 use crate::model::selfcheck::SelfCheck;
+use crate::model::table::{Outpost, OutpostId, Tables};
 use crate::model::time::Timestamp;
 use crate::model::user::{Session, User};
 
@@ -73,6 +74,10 @@ pub struct State {
     pub selfchecks: BTreeMap<ClassName, SelfCheck>,
     /// The roads by which servers of tools bring what they have to tell.
     pub feeds: BTreeMap<FeedId, Feed>,
+    /// The machines that answer the classifier for other hosts.
+    pub outposts: BTreeMap<OutpostId, Outpost>,
+    /// How far the tables come that they are given.
+    pub tables: Tables,
     /// How far each inventory was read, in words of its own.
     pub pulled: BTreeMap<String, String>,
     /// What pipelines published of each branch, the newest last.
@@ -92,7 +97,7 @@ pub struct State {
     /// Whether the replica that holds this state leads. No fact says so and no snapshot holds it:
     /// whoever holds the state sets it.
     pub lead: Lead,
-    /// Since when whoever holds this state listens to feeds; likewise set by the holder.
+    /// Since when whoever holds this state listens to feeds and outposts; likewise set by the holder.
     pub listening: Timestamp,
 }
 

@@ -58,6 +58,9 @@ impl State {
         let checked = |check: &SelfCheck| Fact::SelfChecked { check: Box::new(check.clone()), actor: actor.clone() };
         facts.extend(self.selfchecks.values().map(checked));
         facts.extend(self.feeds.iter().map(|(id, feed)| Fact::FeedSet { id: id.clone(), feed: Some(Box::new(feed.clone())) }));
+        facts.extend(self.outposts.iter().map(|(id, post)| Fact::OutpostSet { id: id.clone(), outpost: Some(Box::new(post.clone())) }));
+        facts.extend(self.tables.made.map(|table| Fact::TableMade { table }));
+        facts.extend(self.tables.force.map(|force| Fact::TableInForce { table: force.table, from: force.from }));
         let pulled = |(inventory, mark): (&String, &String)| Fact::PulledSet { inventory: inventory.clone(), mark: mark.clone() };
         facts.extend(self.pulled.iter().map(pulled));
         facts.extend(self.deployments(actor));

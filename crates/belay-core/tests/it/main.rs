@@ -22,6 +22,8 @@ mod selfcheck;
 mod slots;
 mod snapshots;
 mod standstill;
+mod table_histories;
+mod tables;
 mod told;
 mod watch;
 mod waves;

@@ -8,6 +8,7 @@ pub mod inventory;
 pub mod observe;
 pub mod outbox;
 pub mod selfcheck;
+pub mod tables;
 pub(crate) mod windows;
 mod writer;
 

@@ -47,8 +47,13 @@ pub(super) async fn guard(
     let Asked { who, by, session, credential } = asked;
     let (method, headers) = (parts.method, parts.headers);
     let (path_of, body) = (path.clone(), body.into());
+    let certified = match &peer {
+        Peer::Certified(certified) => Some(certified.host.clone()),
+        Peer::Network | Peer::Local(_) | Peer::Unfit(_) => None,
+    };
+    let app_of = Arc::clone(&app);
     let call =
-        Call { app: Arc::clone(&app), method, who, session, credential, from, path: path_of, params, query, raw_query, headers, body };
+        Call { app: app_of, method, who, session, credential, certified, from, path: path_of, params, query, raw_query, headers, body };
     let answered = match rules.check(&call, by, from_page) {
         Err(refusal) => {
             let login = Some(login_instead(rules.kind, &call, &path)).filter(|_| refusal.status == StatusCode::UNAUTHORIZED);

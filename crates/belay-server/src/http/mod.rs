@@ -75,6 +75,8 @@ pub struct App {
     pub bodies: Bodies,
     /// Polls that are kept back.
     pub polls: handlers::catch::Polls,
+    /// What outposts classify by.
+    pub tables: crate::drive::tables::Desk,
     /// Hashes and verifies passwords.
     pub passwords: Passwords,
     /// Counts attempts to log in.

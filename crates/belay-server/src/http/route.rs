@@ -49,6 +49,8 @@ pub struct Call {
     pub session: Option<SessionInfo>,
     /// By what it was let in.
     pub credential: Credential,
+    /// The host that the certificate of its connection was issued to, where it shows one that counts.
+    pub certified: Option<belay_core::model::ids::HostId>,
     /// From where, where the network says so.
     pub from: Option<IpAddr>,
     /// The path.

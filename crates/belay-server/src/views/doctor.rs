@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use belay_api::http::DoctorCheck;
-use belay_core::explain::{feed, selfcheck};
+use belay_core::explain::{feed, outpost, selfcheck};
 use belay_core::model::time::{Span, Timestamp};
 use belay_core::state::State;
 
 use crate::config::LastLoad;
 use crate::disk;
-use crate::drive::{Counts, inventory};
+use crate::drive::{Counts, inventory, tables};
 use crate::signals::SourceCount;
 use crate::tls::{Shown, ShownClients};
 
@@ -42,6 +42,8 @@ pub struct Looked {
     pub sources: BTreeMap<String, SourceCount>,
     /// How reading each inventory goes.
     pub inventories: BTreeMap<String, inventory::Shown>,
+    /// What outposts said.
+    pub outposts: tables::Shown,
 }
 
 /// What the drive counts, at one moment.
@@ -91,8 +93,8 @@ pub fn checks(state: &State, looked: &Looked, counted: &Counted) -> Vec<DoctorCh
     let certificate = looked.certificate.as_ref().map(|shown| certificate(shown, looked.now));
     let clients = looked.certificate.as_ref().and_then(|shown| shown.clients.as_ref()).map(clients);
     let feeds = feeds(state, counted, looked.now);
-    let inventories = inventories(looked);
-    always.into_iter().chain(inventories).chain(certificate).chain(clients).chain(feeds).chain(judge(state)).collect()
+    let (inventories, outposts) = (inventories(looked), outposts(state, looked));
+    always.into_iter().chain(inventories).chain(outposts).chain(certificate).chain(clients).chain(feeds).chain(judge(state)).collect()
 }
 
 /// What is wrong with a source that has been silent for too long.
@@ -223,6 +225,14 @@ fn feeds(state: &State, counted: &Counted, now: Timestamp) -> Option<DoctorCheck
     };
     let help = "look at the server of the tool: does it run, does its log say that it cannot reach Belay? Then restart it";
     (!state.feeds.is_empty()).then(|| check("feeds", found, Some(help.to_owned())))
+}
+
+/// Whether all who classify hosts answer by one table; nothing where nobody does.
+fn outposts(state: &State, looked: &Looked) -> Option<DoctorCheck> {
+    let help = "does belay-agent run on that machine, and reach Belay? While it does not, all stay on the table in force, for 10 \
+                minutes at most. Of one that is gone for good, revoke the credential: `belay token revoke NAME`";
+    let found = outpost::line(state, &looked.outposts.heard, looked.outposts.made, looked.now);
+    found.map(|found| check("outposts", found, Some(help.to_owned())))
 }
 
 /// Whether the judge rejects no more than it may, as far as self-checks tell; nothing before the first of them.

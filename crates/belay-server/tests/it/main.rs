@@ -15,6 +15,7 @@ mod ledger;
 mod news;
 mod night;
 mod once;
+mod outposts;
 mod pages;
 mod papers;
 mod planned;

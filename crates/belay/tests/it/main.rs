@@ -8,6 +8,7 @@ mod harness;
 mod hostile;
 mod ingest;
 mod kill;
+mod outposts;
 mod readme;
 mod reports;
 mod serve;

@@ -19,6 +19,7 @@ use belay_core::model::policy::{Pattern, Policy};
 use belay_core::model::principal::{Actor, Within};
 use belay_core::model::selfcheck::Cautions;
 use belay_core::model::signal::Weight;
+use belay_core::model::table::OutpostId;
 use belay_core::model::time::{Span, Timestamp};
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
@@ -391,5 +392,5 @@ macro_rules! printed {
 
 printed! {
     names: ClassName, Release, Environment, SignalName, ReceiverName, ToolName, HostId;
-    numbers: RunId, ChangeId, EffectId, HoldId, RevertId, InboxId, Digest, Subject, FeedId,
+    numbers: RunId, ChangeId, EffectId, HoldId, RevertId, InboxId, Digest, Subject, FeedId, OutpostId,
 }

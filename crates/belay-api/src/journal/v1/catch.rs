@@ -10,6 +10,7 @@ use belay_core::model::hold::{Broken, Hold, HoldEnd, HoldScope, Told};
 use belay_core::model::host::Agent;
 use belay_core::model::revert::{Progress, Revert};
 use belay_core::model::selfcheck::{Caution, SelfCheck, SignalCheck};
+use belay_core::model::table::{Outpost, TableId};
 use belay_core::state::{Breaker, Would};
 use serde::ser::{SerializeMap, SerializeStructVariant, Serializer};
 use serde_json::Value;
@@ -32,6 +33,8 @@ form_struct! {
     Revert { id, change, asked, by, reason, ways, hosts, hold, stopped }
     Would { since, release_match, rejected, told }
     Feed { id, hosts, since, last, times, gap, pauses, silent }
+    Outpost { host, token, since, heard, left }
+    TableId { incarnation, number }
     Breaker { since, refused, asked }
     Closed { by, until }
     SelfCheck { class, at, seed, skipped, drawn, apart, judged, rejected, budget, moved, signals }

@@ -11,12 +11,13 @@ use belay_core::decide::host_policy::{gate, host_policy, relayed, stand};
 use belay_core::decide::{Answer, HoldEdit, Input, reverts};
 use belay_core::model::gate::Offered;
 use belay_core::model::ids::{Environment, HoldId, HostId, RevertId};
+use belay_core::model::principal::Principal;
 
 use super::super::mark;
 use super::super::refusal::Refusal;
 use super::super::route::{Call, Param, Reply};
 use super::runs::change_id;
-use super::{if_match, invalid, settled};
+use super::{if_match, invalid, outposts, settled};
 use crate::drive::Keep;
 
 /// The longest time an answer to a poll is kept back.
@@ -185,7 +186,7 @@ pub(crate) async fn poll(call: Call, body: PollBody) -> Result<Reply<PollAnswer>
     let principal = call.principal()?;
     let host = body.host().map_err(|error| invalid(vec![error]))?;
     let own = match &principal {
-        belay_core::model::principal::Principal::Host(own) => Some(own.clone()),
+        Principal::Host(own) => Some(own.clone()),
         _ => None,
     };
     let host = host.or(own).ok_or_else(|| Refusal::bad_request("host: say for which host the policy is"))?;
@@ -212,9 +213,15 @@ pub(crate) async fn poll(call: Call, body: PollBody) -> Result<Reply<PollAnswer>
 pub(crate) async fn policies(call: Call, ask: PoliciesAsk) -> Result<Reply<PoliciesAnswer>, Refusal> {
     belay_api::agent::speaks(ask.protocol).map_err(|why| Refusal::new(axum::http::StatusCode::BAD_REQUEST, why.code(), why.to_string()))?;
     let principal = call.principal()?;
+    if let (Principal::Relay(_), Some(told)) = (&principal, &ask.table) {
+        return outposts::tables(&call, &principal, &ask, told).await;
+    }
     let after = ask.after.as_deref().map(HostId::parse).transpose().map_err(|bad| Refusal::bad_request(format!("after: {bad}")))?;
     let have: Option<belay_core::host::policy::Stand> = ask.have.map(Into::into);
     let wait = Duration::from_millis(u64::try_from(ask.wait_ms).unwrap_or(0)).min(WAIT_MAX);
+    if let Some(answer) = outposts::plain(&call, &principal, have, after.as_ref(), wait).await? {
+        return Ok(answer);
+    }
     call.app.polls.wait(&call.app.drive, have, wait).await;
     let now = call.app.drive.now();
     let (stand, policies, next) = call.app.drive.read(|state| {
@@ -229,7 +236,7 @@ pub(crate) async fn policies(call: Call, ask: PoliciesAsk) -> Result<Reply<Polic
     let wait_ms = if call.app.polls.room() { i64::try_from(WAIT_MAX.as_millis()).unwrap_or(0) } else { 0 };
     let same = policies.is_none();
     let policies = policies.iter().flatten().map(Into::into).collect();
-    Ok(PoliciesAnswer { protocol: belay_api::agent::PROTOCOL, stand: stand.into(), same, policies, next, wait_ms }.into())
+    Ok(PoliciesAnswer { protocol: belay_api::agent::PROTOCOL, stand: stand.into(), same, policies, next, wait_ms, table: None }.into())
 }
 
 /// Polls that are kept back: so many, and no more.
@@ -246,12 +253,18 @@ impl Polls {
         self.waiting.load(std::sync::atomic::Ordering::Relaxed) < WAITING_MAX
     }
 
+    /// A place among those whose answer is kept back; none where there are too many.
+    pub(super) fn place(&self) -> Option<Place<'_>> {
+        self.room().then(|| {
+            self.waiting.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Place(&self.waiting)
+        })
+    }
+
     /// Waits until there is something newer than the host has, or for this long.
     async fn wait(&self, drive: &crate::drive::Drive, have: Option<belay_core::host::policy::Stand>, wait: Duration) {
-        use std::sync::atomic::Ordering;
-        let Some(have) = have.filter(|_| !wait.is_zero() && self.room()) else { return };
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        let _place = Place(&self.waiting);
+        let Some(have) = have.filter(|_| !wait.is_zero()) else { return };
+        let Some(_place) = self.place() else { return };
         let mut committed = drive.committed();
         let newer = async {
             while drive.read(stand) <= have {
@@ -266,7 +279,7 @@ impl Polls {
 }
 
 /// A place among those who wait; it is free again also when the one who waited has gone away.
-struct Place<'a>(&'a std::sync::atomic::AtomicUsize);
+pub(super) struct Place<'a>(&'a std::sync::atomic::AtomicUsize);
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {

@@ -91,6 +91,7 @@ pub(crate) async fn examined(app: &App) -> Result<DoctorView, Refusal> {
         certificate: app.configuration.tls().map(|tls| tls.shown()),
         sources: app.signals.sources(),
         inventories: app.inventories.shown(),
+        outposts: app.tables.shown().await,
     };
     let counts = doctor::Counted::of(app.drive.counts());
     let mut checks = app.drive.read(|state| doctor::checks(state, &looked, &counts));

@@ -12,6 +12,7 @@ pub(crate) mod hosts;
 pub(crate) mod issuer;
 pub(crate) mod login;
 pub(crate) mod news;
+pub(crate) mod outposts;
 pub(crate) mod people;
 pub(crate) mod reports;
 pub(crate) mod run_health;
