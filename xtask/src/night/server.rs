@@ -4,6 +4,7 @@
 //! Every variant says one line of JSON. The puppetserver is started once for all of them.
 
 mod away;
+mod compilers;
 mod control;
 mod enforced;
 mod held;
@@ -59,6 +60,7 @@ const VARIANTS: &[Variant] = &[
     Variant { name: "observing", hosts: &[&OBSERVED], play: |stage| enforced::observing(stage) },
     Variant { name: "hook", hosts: &[&HOOKED], play: |stage| enforced::hook(stage) },
     Variant { name: "classifier", hosts: &[&CLASSIFIED], play: |stage| enforced::classifier(stage) },
+    Variant { name: "compilers", hosts: &[&CLASSIFIED], play: compilers::play },
     Variant { name: "snapshots", hosts: &[&SNAPPED], play: layouts::snapshots },
     Variant { name: "in-place", hosts: &[&PLACED], play: layouts::in_place },
     Variant { name: "assigned", hosts: &[&ASSIGNED], play: layouts::assigned },
@@ -72,6 +74,9 @@ const VARIANTS: &[Variant] = &[
 /// Everything that plays. The agents end before the servers do.
 struct Stage<'t> {
     tale: &'t Tale,
+    programs: &'t Programs,
+    folder: &'t Path,
+    module: &'t Path,
     hosts: Hosts,
     puppetserver: Puppetserver,
     belay: Belay,
@@ -176,7 +181,7 @@ fn chosen(only: &[String]) -> anyhow::Result<Vec<&'static Variant>> {
 
 impl<'t> Stage<'t> {
     /// Starts everything, and lets the hosts become known: each with release 142 and its environment.
-    fn set(tale: &'t Tale, programs: &Programs, folder: &Path, module: &Path, names: &[&str]) -> anyhow::Result<Self> {
+    fn set(tale: &'t Tale, programs: &'t Programs, folder: &'t Path, module: &'t Path, names: &[&str]) -> anyhow::Result<Self> {
         let mut names = names.to_vec();
         names.sort_unstable();
         names.dedup();
@@ -194,7 +199,7 @@ impl<'t> Stage<'t> {
             witness.start(&programs.belay, &folder.join("server"))?;
             tale.say("a second belay has a certificate of the puppetserver's authority, and listens for its terminus");
         }
-        let stage = Self { tale, hosts: hosts?, puppetserver, belay, witness, control };
+        let stage = Self { tale, programs, folder, module, hosts: hosts?, puppetserver, belay, witness, control };
         stage.enrol(&names).inspect_err(|_| stage.said())?;
         Ok(stage)
     }

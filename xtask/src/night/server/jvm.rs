@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
-use super::terminus::Witness;
+use super::terminus::{Witness, signed};
 use crate::night::belay::{Belay, end};
 use crate::night::catch::Programs;
 use crate::night::http::free_port;
@@ -22,6 +22,8 @@ const PACKAGED: &str = "/etc/puppet/puppetserver";
 const READY: &str = "Puppet Server has successfully started and is now ready to handle requests";
 /// It makes its own authority at the first start; on a busy machine that takes minutes.
 const START_LIMIT: Duration = Duration::from_secs(300);
+/// The names of puppetservers.
+pub const NAMES: [&str; 2] = ["puppet.example.com", "puppet2.example.com"];
 /// The environments, and the release that each is for.
 const ENVIRONMENTS: [(&str, &str); 2] = [("r141", "141"), ("r142", "142")];
 
@@ -32,6 +34,7 @@ pub fn found() -> bool {
 
 /// The puppetserver and, beside it, the agent that keeps policies for its classifier.
 pub struct Puppetserver {
+    name: &'static str,
     folder: PathBuf,
     /// Where it listens, for hosts that call it localhost.
     pub port: u16,
@@ -47,9 +50,46 @@ pub struct Puppetserver {
 impl Puppetserver {
     /// Writes everything, and lets the module add Belay's part, as a site would.
     pub fn build(folder: &Path, programs: &Programs, module: &Path, belay: &Belay, witness: Option<&Witness>) -> anyhow::Result<Self> {
+        let mut server = Self::written(folder, NAMES[0])?;
+        if let Some(witness) = witness {
+            terminus(folder, witness.puppetdb)?;
+        }
+        environments(folder)?;
+        server.module(programs, module, belay, witness)?;
+        server.relay = Some(server.relay_agent()?);
+        Ok(server)
+    }
+
+    /// Another one of the same site: with a certificate of this one's authority, which has to be there, and its environments.
+    pub fn another(&self, folder: &Path, programs: &Programs, module: &Path, belay: &Belay) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+        std::os::unix::fs::symlink(self.folder.join("code"), folder.join("code")).context("link the environments")?;
+        let mut server = Self::written(folder, NAMES[1])?;
+        let disabled = "certificate-authority-disabled-service/certificate-authority-disabled-service";
+        let watcher = "puppetlabs.trapperkeeper.services.watcher.filesystem-watch-service/filesystem-watch-service";
+        write(&folder.join("tk/services.d/ca.cfg"), &format!("puppetlabs.services.ca.{disabled}\n{watcher}\n"))?;
+        let (own, ca) = (folder.join("certificate"), self.authority());
+        signed(&own, server.name, &ca)?;
+        let pem = format!("{}.pem", server.name);
+        for (from, to) in [
+            (own.join("crt"), Path::new("certs").join(&pem)),
+            (own.join("key"), Path::new("private_keys").join(&pem)),
+            (ca.join("ca_crt.pem"), PathBuf::from("certs/ca.pem")),
+            (ca.join("ca_crl.pem"), PathBuf::from("crl.pem")),
+        ] {
+            let text = std::fs::read_to_string(&from).with_context(|| format!("read {}", from.display()))?;
+            write(&folder.join("ssl").join(to), &text)?;
+        }
+        server.module(programs, module, belay, None)?;
+        server.relay = Some(server.relay_agent()?);
+        Ok(server)
+    }
+
+    /// The files out of what the package brings.
+    fn written(folder: &Path, name: &'static str) -> anyhow::Result<Self> {
         let port = free_port()?;
         let (text, port_text) = (folder.display().to_string(), port.to_string());
-        let words = [("FOLDER", text.as_str()), ("PORT", port_text.as_str())];
+        let words = [("FOLDER", text.as_str()), ("PORT", port_text.as_str()), ("NAME", name)];
         for inner in ["tk", "conf", "code", "var/lib", "run", "log", "bin"] {
             std::fs::create_dir_all(folder.join(inner)).with_context(|| format!("make {inner}"))?;
         }
@@ -65,22 +105,17 @@ impl Puppetserver {
         for (name, content) in files {
             write(&folder.join(name), &fill(content, &words))?;
         }
-        if let Some(witness) = witness {
-            terminus(folder, witness.puppetdb)?;
-        }
-        environments(folder)?;
-        let mut server = Self { folder: folder.to_owned(), port, start_s: 0, rss_mb: 0, child: None, relay: None, began: Instant::now() };
-        server.module(programs, module, belay, witness)?;
-        server.relay = Some(server.relay_agent()?);
-        Ok(server)
+        let (child, relay, began) = (None, None, Instant::now());
+        Ok(Self { name, folder: folder.to_owned(), port, start_s: 0, rss_mb: 0, child, relay, began })
     }
 
     fn module(&self, programs: &Programs, module: &Path, belay: &Belay, witness: Option<&Witness>) -> anyhow::Result<()> {
         let feed = witness.map_or_else(|| "undef".to_owned(), |witness| format!("'localhost:{}'", witness.port));
         let (folder, agent, address) = (self.folder.display().to_string(), programs.agent.display().to_string(), belay.address.to_string());
-        let token = belay.issue("night-puppet", "host", "puppet.example.com")?;
-        let relay = belay.issue("night-classifier", "relay", "enc*")?;
+        let token = belay.issue(&format!("host-{}", self.name), "host", self.name)?;
+        let relay = belay.issue(&self.credential(), "relay", "enc*")?;
         let words = [
+            ("NAME", self.name),
             ("FOLDER", folder.as_str()),
             ("BELAY", address.as_str()),
             ("TOKEN", &token),
@@ -91,6 +126,19 @@ impl Puppetserver {
         ];
         let manifest = fill(include_str!("../files/server/server.pp"), &words);
         apply_module(&self.folder, programs, module, &manifest)
+    }
+
+    /// What the credential is called that speaks for the hosts it classifies.
+    pub fn credential(&self) -> String {
+        format!("classifier-{}", self.name)
+    }
+
+    /// Lets its belay-agent stand still, as if it were cut off, or go on.
+    pub fn cut_off(&self, off: bool) -> anyhow::Result<()> {
+        let relay = self.relay.as_ref().context("it has no belay-agent")?;
+        let told = Command::new("kill").args([if off { "-STOP" } else { "-CONT" }, &relay.id().to_string()]).status();
+        ensure!(told.context("start kill")?.success(), "the belay-agent of {} could not be told", self.name);
+        Ok(())
     }
 
     fn relay_agent(&self) -> anyhow::Result<Child> {

@@ -111,7 +111,8 @@ impl Drop for Witness {
 }
 
 /// A certificate of an authority and its key, in a folder: `crt`, `key`.
-fn signed(folder: &Path, name: &str, ca: &Path) -> anyhow::Result<()> {
+pub(super) fn signed(folder: &Path, name: &str, ca: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
     write(&folder.join("names"), &format!("subjectAltName = DNS:localhost, DNS:{name}\n"))?;
     let file = |name: &str| folder.join(name).display().to_string();
     let of_ca = |name: &str| ca.join(name).display().to_string();

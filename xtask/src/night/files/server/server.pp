@@ -5,7 +5,7 @@ class { 'belay':
 }
 class { 'belay::agent':
   server      => 'http://@BELAY@',
-  host        => 'puppet.example.com',
+  host        => '@NAME@',
   token       => Sensitive('@TOKEN@'),
   relay_token => Sensitive('@RELAY@'),
   config      => { 'banner' => '', 'enc' => { 'environments' => ['r*', 'production*', 'inplace'], 'deployments' => '@FOLDER@/code/environments' }, 'tool' => { 'name' => 'puppet', 'report' => '@FOLDER@/none.yaml', 'schedules' => [] } },
