@@ -276,12 +276,12 @@ fn sort_few(values: &mut [f64]) {
         return;
     }
     for i in 1..values.len() {
-        let (value, mut j) = (values[i], i);
-        while j > 0 && values[j - 1].total_cmp(&value).is_gt() {
-            values[j] = values[j - 1];
-            j -= 1;
+        let (before, rest) = values.split_at_mut(i);
+        // The smaller stays and the larger goes on, without a branch that nobody could foresee.
+        for place in before {
+            let (least, most) = if rest[0] < *place { (rest[0], *place) } else { (*place, rest[0]) };
+            (*place, rest[0]) = (least, most);
         }
-        values[j] = value;
     }
 }
 
