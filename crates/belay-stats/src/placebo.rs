@@ -209,7 +209,8 @@ impl Past {
             }
             sums.push((sum, count));
         }
-        let mean = |step: usize, width: usize| (step + 1).checked_sub(width).map_or(f64::NAN, |then| mean_of(width, sums[step + 1], sums[then]));
+        let mean =
+            |step: usize, width: usize| (step + 1).checked_sub(width).map_or(f64::NAN, |then| mean_of(width, sums[step + 1], sums[then]));
         let means = (0..series.len() - from).map(|step| WIDTHS.map(|width| mean(step, width))).collect();
         let moments = shape.moments(from, series.len());
         let levels = shape.levels(series, &moments);
@@ -233,7 +234,8 @@ impl Past {
             let part = (h % STRIDE) as f64 / STRIDE as f64;
             if below.is_finite() { below + part * (above - below) } else { above }
         };
-        let defined = |h: usize, w: usize| h >= self.first(w) && self.changes.iter().any(|(at, level)| (self.means[at + h][w] - level).is_finite());
+        let defined =
+            |h: usize, w: usize| h >= self.first(w) && self.changes.iter().any(|(at, level)| (self.means[at + h][w] - level).is_finite());
         (0..looks).map(|h| std::array::from_fn(|w| if defined(h, w) { between(h, w) } else { f64::NAN })).collect()
     }
 
@@ -258,7 +260,7 @@ impl Past {
                 return f64::NAN;
             }
             let sizes = &mut sizes[w][..counts[w]];
-            let Some((lower, upper)) = middle_within(sizes, 0.75 * near[w], 1.3 * near[w]) else { return f64::NAN };
+            let Some((lower, upper)) = middle_within(sizes, 0.86 * near[w], 1.16 * near[w]) else { return f64::NAN };
             near[w] = f64::midpoint(lower, upper);
             (0.5 * (squares[w] / counts[w] as f64).sqrt()).max(MAD_TO_SD * near[w])
         })

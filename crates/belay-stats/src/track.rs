@@ -252,8 +252,7 @@ impl Track {
 
 impl Bets {
     fn fit(past: &[f64], asked: &Asked) -> Option<Bets> {
-        let whitener = Whitener::fit(past, asked.heavy)?;
-        let innovations: Vec<f64> = (3..past.len()).map(|t| whitener.standardised(past, t)).collect();
+        let (whitener, innovations) = Whitener::fit_and_follow(past, asked.heavy)?;
         let length = asked.shape.horizon.saturating_sub(asked.shape.grace).max(1);
         let stride = (innovations.len().saturating_sub(length) / 24).clamp(1, 12);
         if wealth::stretches(innovations.len(), length, stride) < STRETCHES_MIN {
