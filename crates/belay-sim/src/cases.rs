@@ -2,6 +2,8 @@
 //! to five minutes, flows, counters with restarts, hosts that change one after the other. Same form as the recorded ones (`docs/judge.md`),
 //! with the truth beside it; a judge never reads that.
 
+pub mod small;
+
 use belay_core::judge::window::resample;
 use belay_core::model::signal::Reading;
 use belay_core::model::time::{Span, Timestamp};

@@ -169,8 +169,15 @@ impl<'a> Bars<'a> {
     fn weigh(&self, contrast: &Contrast, jury: &[Vec<f64>]) -> Alarms {
         let hosts = self.hosts.iter().map(|bar| bar.as_ref().map(|bar| bar.weigh(jury))).collect();
         let rest = contrast.view().rest;
-        let led_by = rest.filter(|(_, rest)| !holds(contrast.group(), rest)).map(|(most, _)| most);
+        let led_by = rest.filter(|(most, rest)| !self.borne_out(contrast, *most, rest)).map(|(most, _)| most);
         Alarms { group: self.group.weigh(jury), hosts, led_by }
+    }
+
+    /// Whether the others bear out what the mean shows. Where the only other one is judged by itself, its own past is the measure: no
+    /// single series ever was as calm as the mean of two.
+    fn borne_out(&self, contrast: &Contrast, most: usize, rest: &Shown) -> bool {
+        let only = if self.hosts.len() == 2 { self.hosts[1 - most].as_ref() } else { None };
+        only.map_or_else(|| holds(contrast.group(), rest), |other| holds(other.track, other.shown))
     }
 
     fn all(&self) -> impl Iterator<Item = &Bar<'a>> {

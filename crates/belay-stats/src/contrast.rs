@@ -6,15 +6,23 @@
 //! What was followed once is kept: a look at one more step costs that step. Where values that were seen before differ now, what rests on
 //! them is followed anew, so that a contrast shows the same however often it was looked at.
 
+mod moved;
+
+use self::moved::{Moved, Sum, mean_of};
 use crate::panel::{Calendar, Design, Panel, Predictor};
 use crate::placebo::Shape;
 use crate::robust::middle_in_place;
 use crate::share::Direction;
-use crate::track::{Asked, Betting, Shown, Step, Stream, Track};
+use crate::track::{Asked, Betting, Shown, Stream, Track};
 use crate::transform::Scale;
+use crate::weather::Weather;
 
 /// Peers that are judged as if they were treated, at most.
 const JURY_MAX: usize = 12;
+
+/// How much of a say single peers have in what one of several treated series does by itself: all of it in any weather. Of many series one
+/// always looks odd to a regression that was fitted too well.
+const ALONE: f64 = 1.0;
 
 /// How values are made comparable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +93,10 @@ pub struct Contrast {
     seen: Vec<Vec<f64>>,
     /// The peers since the origin.
     panel: Panel,
+    /// What strikes all of them, where there are several and their past can say what is usual.
+    weather: Option<Weather>,
+    /// At each step since the origin that was followed, how much of a say single peers had.
+    storms: Vec<f64>,
     mean: Stream,
     /// For each treated series the mean of the others, as far as it was asked for, and which one was asked for last.
     rests: Vec<Stream>,
@@ -145,6 +157,7 @@ impl Contrast {
         let past = mean(&subjects.iter().flatten().map(|s| s.aligned_past(origin)).collect::<Vec<_>>(), origin)?;
         let floor = scales.first().map_or_else(|| subjects.iter().flatten().next().map_or(0.02, |s| s.scale.floor()), |s| s.0.floor());
         let group = Track::calibrate(&past, question.season.unwrap_or(0), question.asked(floor), Betting::Yes);
+        let weather = if peers.len() < 2 { None } else { Weather::of(&panel, question.season, question.shape, origin.min(last), floor) };
         if subjects.len() > 1 {
             subjects.iter_mut().flatten().for_each(|subject| subject.calibrate(question, Betting::Yes));
         }
@@ -152,6 +165,8 @@ impl Contrast {
             question,
             seen: vec![Vec::new(); treated.len() + peers.len()],
             panel: Panel::empty(peers.len()),
+            weather,
+            storms: Vec::new(),
             mean: Stream::default(),
             rests: vec![Stream::default(); subjects.len()],
             most: None,
@@ -197,23 +212,62 @@ impl Contrast {
 
     /// As [`Contrast::look`], given the values since the origin alone: those of the treated series, then those of the peers.
     pub fn look_since(&mut self, all: &[Vec<f64>]) {
+        self.see(all);
+        let storms: Vec<f64> = (0..self.steps()).map(|step| self.storm(step).unwrap_or(1.0)).collect();
+        self.follow(&storms);
+    }
+
+    /// Takes in the values since the origin without weighing them: what struck the peers is known then ([`Contrast::storm`]), and
+    /// [`Contrast::follow`] comes next.
+    pub fn see(&mut self, all: &[Vec<f64>]) {
         let steps = all.iter().map(Vec::len).max().unwrap_or(0);
-        let seen = self.seen.iter().map(Vec::len).max().unwrap_or(0);
         let same = |(a, b): (&Vec<f64>, &Vec<f64>)| a.iter().zip(b).take_while(|(a, b)| a.to_bits() == b.to_bits()).count();
         let known = self.seen.iter().zip(all).map(same).min().unwrap_or(0);
-        if known < seen {
-            self.forget(known);
+        if known < self.steps() {
+            self.seen.iter_mut().for_each(|values| values.truncate(known));
+            self.panel.truncate(known);
+            self.weather.iter_mut().for_each(|weather| weather.truncate(known));
+            self.unfollow(known);
         }
+        let treated = self.subjects.len();
         for step in known..steps {
-            self.take(step, all);
+            let value = |row: usize| all[row].get(step).copied().unwrap_or(f64::NAN);
+            self.seen.iter_mut().enumerate().for_each(|(row, seen)| seen.push(value(row)));
+            self.panel.push(self.peers.iter().enumerate().map(|(i, (scale, centre))| scale.of(value(treated + i)) - centre));
+            self.weather.iter_mut().for_each(|weather| weather.take(&self.panel, step, self.origin));
+        }
+    }
+
+    /// Steps since the origin that were seen.
+    fn steps(&self) -> usize {
+        self.seen.iter().map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// How unusual it is what the peers did up to a step since the origin, from nothing (0) to a storm (1); none where they cannot say.
+    #[must_use]
+    pub fn storm(&self, step: usize) -> Option<f64> {
+        self.weather.as_ref()?.storms().get(step).copied()
+    }
+
+    /// Weighs what was seen. `storms`: at each step since the origin how much of a say single peers have, in this signal's weather and
+    /// that of others.
+    pub fn follow(&mut self, storms: &[f64]) {
+        let known = self.storms.iter().zip(storms).take_while(|(a, b)| a.to_bits() == b.to_bits()).count();
+        if known < self.storms.len() {
+            self.unfollow(known);
+        }
+        let steps = self.steps();
+        for step in known..steps {
+            let storm = storms.get(step).copied().unwrap_or(1.0);
+            self.storms.push(storm);
+            self.take(step, storm);
         }
         self.add_up(steps);
     }
 
-    /// Forgets everything that rests on steps from this one on, counted from the origin.
-    fn forget(&mut self, steps: usize) {
-        self.seen.iter_mut().for_each(|values| values.truncate(steps));
-        self.panel.truncate(steps);
+    /// Forgets what was weighed from this step on, counted from the origin.
+    fn unfollow(&mut self, steps: usize) {
+        self.storms.truncate(steps);
         self.subjects.iter_mut().flatten().for_each(|subject| subject.truncate(steps.saturating_sub(subject.onset - self.origin)));
         for juror in self.jury.iter_mut().flatten() {
             juror.others.truncate(steps);
@@ -229,17 +283,13 @@ impl Contrast {
     }
 
     /// Follows each treated series by one step.
-    fn take(&mut self, step: usize, all: &[Vec<f64>]) {
-        let value = |row: usize| all[row].get(step).copied().unwrap_or(f64::NAN);
-        self.seen.iter_mut().enumerate().for_each(|(row, seen)| seen.push(value(row)));
+    fn take(&mut self, step: usize, storm: f64) {
         self.unsure_from(step);
-        let treated = self.subjects.len();
-        self.panel.push(self.peers.iter().enumerate().map(|(i, (scale, centre))| scale.of(value(treated + i)) - centre));
         for (row, subject) in self.subjects.iter_mut().enumerate() {
             let Some(subject) = subject else { continue };
             if let Some(look) = (self.origin + step).checked_sub(subject.onset).filter(|look| *look < self.question.shape.horizon) {
-                let own = subject.scale.of(value(row)) - subject.centre;
-                subject.take(own, &self.panel, step, self.origin, look);
+                let own = subject.scale.of(self.seen[row][step]) - subject.centre;
+                subject.take(own, &self.panel, (step, self.origin), look, (storm, ALONE));
             }
         }
     }
@@ -285,12 +335,12 @@ impl Contrast {
             return Vec::new();
         }
         let mut jury = self.jury.take().unwrap_or_else(|| self.called());
-        let looks = self.seen.iter().map(Vec::len).max().unwrap_or(0).min(self.question.shape.horizon);
+        let looks = self.storms.len().min(self.question.shape.horizon);
         for juror in &mut jury {
             for step in juror.subject.moved.len()..looks {
                 let value = |member: usize| self.panel.member(member)[step];
                 juror.others.push((0..self.peers.len()).filter(|other| *other != juror.member).map(value));
-                juror.subject.take(value(juror.member), &juror.others, step, self.origin, step);
+                juror.subject.take(value(juror.member), &juror.others, (step, self.origin), step, (self.storms[step], self.storms[step]));
             }
         }
         self.jury.insert(jury).iter().map(|juror| &juror.subject.stream.shown().deviation[..]).collect()
@@ -348,12 +398,13 @@ impl Subject {
         &self.past[self.onset - origin..]
     }
 
-    /// Takes its value at a step of the panel, which is this look for it.
-    fn take(&mut self, own: f64, panel: &Panel, step: usize, origin: usize, look: usize) {
+    /// Takes its value at a step of the panel, which begins at `origin` and is this look for it.
+    fn take(&mut self, own: f64, panel: &Panel, (step, origin): (usize, usize), look: usize, storms: (f64, f64)) {
         let peers = self.levels.1.len();
         self.moved.residuals.push(self.predictor.residual(own, panel, step, origin));
         let moved = own - self.levels.0;
         self.moved.own.push(moved);
+        self.moved.storms.push(storms);
         self.moved.differences.extend((0..peers).map(|j| moved - (panel.member(j)[step] - self.levels.1[j])));
         if let Some(track) = &self.track {
             track.follow(&mut self.stream, &self.moved.step(look, peers));
@@ -364,6 +415,7 @@ impl Subject {
     fn truncate(&mut self, looks: usize) {
         self.moved.residuals.truncate(looks);
         self.moved.own.truncate(looks);
+        self.moved.storms.truncate(looks);
         self.moved.differences.truncate(looks * self.levels.1.len());
         self.stream.truncate(looks);
     }
@@ -374,53 +426,6 @@ impl Subject {
         let there = self.moved.residuals.iter().skip(shape.grace).filter(|e| e.is_finite());
         let (sum, count) = there.fold((0.0, 0.0_f64), |(sum, count), e| (sum + (e - level).abs(), count + 1.0));
         sum / count.max(1.0)
-    }
-}
-
-/// What a series did at each look since its moment.
-#[derive(Debug, Clone, Default)]
-struct Moved {
-    /// Against its prediction.
-    residuals: Vec<f64>,
-    /// Against its level before.
-    own: Vec<f64>,
-    /// The same, minus what each peer did: as many values a look as there are peers.
-    differences: Vec<f64>,
-}
-
-impl Moved {
-    fn len(&self) -> usize {
-        self.residuals.len()
-    }
-
-    fn step(&self, look: usize, peers: usize) -> Step<'_> {
-        let differences = &self.differences[look * peers..(look + 1) * peers];
-        Step { residual: self.residuals[look], weight: 1.0, own: self.own[look], differences }
-    }
-}
-
-/// Adds up what several series did, where the reference is that of `whole` series: a mean over fewer is noisier, and counts by the root
-/// of its part.
-struct Sum {
-    whole: usize,
-    peers: usize,
-    differences: Vec<f64>,
-}
-
-impl Sum {
-    /// At one look the mean over those that reach it and were seen.
-    fn step(&mut self, all: &[(usize, &Moved)], look: usize) -> Step<'_> {
-        let reach = || all.iter().map(|(_, moved)| *moved).filter(|moved| moved.len() > look);
-        let there = reach().filter(|moved| moved.residuals[look].is_finite()).count();
-        let peers = self.peers;
-        self.differences.clear();
-        self.differences.extend((0..peers).map(|j| mean_of(reach().map(|moved| moved.differences[look * peers + j]))));
-        Step {
-            residual: mean_of(reach().map(|moved| moved.residuals[look])),
-            weight: (there as f64 / self.whole.max(1) as f64).sqrt(),
-            own: mean_of(reach().map(|moved| moved.own[look])),
-            differences: &self.differences,
-        }
     }
 }
 
@@ -440,12 +445,6 @@ fn scale(nature: Nature, past: &[f64]) -> (Scale, f64) {
 
 fn transformed(values: &[f64], (scale, centre): (Scale, f64)) -> Vec<f64> {
     values.iter().map(|v| scale.of(*v) - centre).collect()
-}
-
-/// The mean of the values that are there; NaN of none.
-fn mean_of(values: impl Iterator<Item = f64>) -> f64 {
-    let (sum, count) = values.filter(|v| v.is_finite()).fold((0.0, 0.0), |(sum, count), v| (sum + v, count + 1.0));
-    if count == 0.0 { f64::NAN } else { sum / count }
 }
 
 /// At each step the mean over those that reach it and were seen; none of nothing.

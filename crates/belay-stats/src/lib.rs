@@ -27,6 +27,7 @@ pub mod share;
 pub mod track;
 pub mod transform;
 pub mod wealth;
+pub mod weather;
 
 pub use rng::Rng;
 pub use robust::{mad, median, quantile, quantile_of_sorted};

@@ -78,12 +78,13 @@ impl Panel {
         // Few are put in order as they come.
         let (mut sorted, mut n, mut sum) = ([0.0; FEW], 0, -0.0);
         for v in there {
-            let mut at = n;
-            while at > 0 && sorted[at - 1] > v {
-                sorted[at] = sorted[at - 1];
-                at -= 1;
+            // The smaller stays and the larger goes on, without a branch that nobody could foresee.
+            let mut last = v;
+            for place in &mut sorted[..n] {
+                let (least, most) = if last < *place { (last, *place) } else { (*place, last) };
+                (*place, last) = (least, most);
             }
-            sorted[at] = v;
+            sorted[n] = last;
             sum += v;
             n += 1;
         }

@@ -45,17 +45,16 @@ impl Shape {
 
     /// As [`Shape::level`], before each of several moments in ascending order: the values before them are kept sorted from one to the next.
     fn levels(&self, series: &[f64], moments: &[usize]) -> Vec<f64> {
-        let mut sorted: Vec<f64> = Vec::with_capacity(self.base);
-        let place = |sorted: &[f64], v: f64| sorted.iter().filter(|x| **x < v).count();
+        let mut sorted: Vec<f64> = Vec::with_capacity(self.base + 1);
         let (mut from, mut to) = (0, 0);
         let mut level = |at: usize| {
             let begin = at.saturating_sub(self.base);
-            for v in series[from..begin.min(to)].iter().filter(|v| v.is_finite()) {
-                let _ = sorted.remove(place(&sorted, *v));
-            }
-            for v in series[to.max(begin)..at].iter().filter(|v| v.is_finite()) {
-                sorted.insert(place(&sorted, *v), *v);
-            }
+            let (gone, come) = (&series[from..begin.min(to)], &series[to.max(begin)..at]);
+            // Mostly as many come as go: then each takes the place of one that goes.
+            let replaced = gone.len().min(come.len());
+            gone[..replaced].iter().zip(&come[..replaced]).for_each(|(gone, come)| replace(&mut sorted, *gone, *come));
+            gone[replaced..].iter().for_each(|gone| replace(&mut sorted, *gone, f64::NAN));
+            come[replaced..].iter().for_each(|come| replace(&mut sorted, f64::NAN, *come));
             (from, to) = (begin, at);
             match sorted.len() {
                 0 => f64::NAN,
@@ -73,6 +72,33 @@ impl Shape {
         let stride = (room / 64).clamp(1, 4);
         (first..(first + room)).step_by(stride).collect()
     }
+}
+
+/// Puts a value in the place of another among sorted ones; what is not finite is not among them, and stays out.
+fn replace(sorted: &mut Vec<f64>, gone: f64, come: f64) {
+    // Counted without a branch: where it lies is never foreseen.
+    let place = |sorted: &[f64], v: f64| sorted.iter().map(|x| u64::from(*x < v)).sum::<u64>() as usize;
+    let mut at = match (gone.is_finite(), come.is_finite()) {
+        (false, false) => return,
+        (true, false) => {
+            let _ = sorted.remove(place(sorted, gone));
+            return;
+        }
+        (false, true) => {
+            sorted.push(come);
+            sorted.len() - 1
+        }
+        (true, true) => place(sorted, gone),
+    };
+    while at + 1 < sorted.len() && sorted[at + 1] < come {
+        sorted[at] = sorted[at + 1];
+        at += 1;
+    }
+    while at > 0 && sorted[at - 1] > come {
+        sorted[at] = sorted[at - 1];
+        at -= 1;
+    }
+    sorted[at] = come;
 }
 
 /// Sums of the values since a moment, so that the mean over any window is one difference.
@@ -161,8 +187,9 @@ fn mean_of(width: usize, now: (f64, f64), then: (f64, f64)) -> f64 {
 
 /// What came before a moment, laid out for placebo changes: the means over all windows, whatever the level before them was.
 struct Past {
-    /// For each width the mean over the window that ends at a step, counted from the first that is used.
-    means: [Vec<f64>; WIDTHS.len()],
+    /// The means over the windows that end at a step, counted from the first that is used: all widths beside each other, so that what
+    /// is added up for one need not wait for the other.
+    means: Vec<Means>,
     /// The first step after each placebo change, counted likewise, and the level before it.
     changes: Vec<(usize, f64)>,
     shape: Shape,
@@ -182,12 +209,9 @@ impl Past {
             }
             sums.push((sum, count));
         }
-        let means = WIDTHS.map(|width| {
-            let mut means = vec![f64::NAN; series.len() - from];
-            let windows = sums.iter().zip(sums.iter().skip(width));
-            means.iter_mut().skip(width - 1).zip(windows).for_each(|(mean, (then, now))| *mean = mean_of(width, *now, *then));
-            means
-        });
+        let mean =
+            |step: usize, width: usize| (step + 1).checked_sub(width).map_or(f64::NAN, |then| mean_of(width, sums[step + 1], sums[then]));
+        let means = (0..series.len() - from).map(|step| WIDTHS.map(|width| mean(step, width))).collect();
         let moments = shape.moments(from, series.len());
         let levels = shape.levels(series, &moments);
         Past { means, changes: moments.iter().map(|at| at - from).zip(levels.iter().map(|l| l - level)).collect(), shape }
@@ -198,66 +222,62 @@ impl Past {
         self.shape.grace + WIDTHS[width] - 1
     }
 
-    /// How far the placebo changes moved by this look.
-    fn moved(&self, look: usize, width: usize) -> impl Iterator<Item = f64> {
-        let defined = look >= self.first(width);
-        self.changes.iter().filter(move |_| defined).map(move |(at, level)| self.means[width][at + look] - level)
-    }
-
     /// The usual size of each mean at every look, measured at every [`STRIDE`]th and at the last.
     fn spread(&self) -> Vec<Means> {
         let looks = self.shape.horizon;
         let grid: Vec<usize> = (0..looks).step_by(STRIDE).chain([looks - 1]).collect();
-        let mut sizes = vec![0.0; self.changes.len()];
+        let mut sizes = WIDTHS.map(|_| vec![0.0; self.changes.len()]);
         let mut near: Means = [f64::NAN; WIDTHS.len()];
-        let mut of_width = |h: usize, w: usize| if h < self.first(w) { f64::NAN } else { self.spread_at(h, w, &mut sizes, &mut near[w]) };
-        let measured: Vec<Means> = grid.iter().map(|&h| std::array::from_fn(|w| of_width(h, w))).collect();
+        let measured: Vec<Means> = grid.iter().map(|&h| self.spread_at(h, &mut sizes, &mut near)).collect();
         let between = |h: usize, w: usize| {
             let (below, above) = (measured[h / STRIDE][w], measured[(h.div_ceil(STRIDE)).min(grid.len() - 1)][w]);
             let part = (h % STRIDE) as f64 / STRIDE as f64;
             if below.is_finite() { below + part * (above - below) } else { above }
         };
-        let defined = |h: usize, w: usize| self.moved(h, w).any(f64::is_finite);
+        let defined =
+            |h: usize, w: usize| h >= self.first(w) && self.changes.iter().any(|(at, level)| (self.means[at + h][w] - level).is_finite());
         (0..looks).map(|h| std::array::from_fn(|w| if defined(h, w) { between(h, w) } else { f64::NAN })).collect()
     }
 
-    /// The larger of half the RMS and the scaled median of how far the placebo changes moved by this look. `near` is the median at the
-    /// look before: this one is not far from it.
-    fn spread_at(&self, look: usize, width: usize, sizes: &mut [f64], near: &mut f64) -> f64 {
-        let means = &self.means[width][look..];
-        let (mut squares, mut count) = (0.0, 0);
+    /// For each width the larger of half the RMS and the scaled median of how far the placebo changes moved by this look. `near` are the
+    /// medians at the look before: these are not far from them.
+    fn spread_at(&self, look: usize, sizes: &mut [Vec<f64>; WIDTHS.len()], near: &mut Means) -> Means {
+        let (mut squares, mut counts) = ([0.0; WIDTHS.len()], [0; WIDTHS.len()]);
         for (at, level) in &self.changes {
-            let size = (means[*at] - level).abs();
-            sizes[count] = size.min(1e9);
-            // What is missing is written over by the next one.
-            if size.is_finite() {
-                squares += sizes[count] * sizes[count];
-                count += 1;
+            let means = &self.means[at + look];
+            for w in 0..WIDTHS.len() {
+                let size = (means[w] - level).abs();
+                let clipped = if size < 1e9 { size } else { 1e9 };
+                // What is missing is written over by the next one.
+                sizes[w][counts[w]] = clipped;
+                let there = size.is_finite();
+                squares[w] += if there { clipped * clipped } else { 0.0 };
+                counts[w] += usize::from(there);
             }
         }
-        let sizes = &mut sizes[..count];
-        let Some((lower, upper)) = middle_within(sizes, 0.75 * *near, 1.3 * *near) else { return f64::NAN };
-        *near = f64::midpoint(lower, upper);
-        (0.5 * (squares / count as f64).sqrt()).max(MAD_TO_SD * *near)
+        std::array::from_fn(|w| {
+            if look < self.first(w) {
+                return f64::NAN;
+            }
+            let sizes = &mut sizes[w][..counts[w]];
+            let Some((lower, upper)) = middle_within(sizes, 0.86 * near[w], 1.16 * near[w]) else { return f64::NAN };
+            near[w] = f64::midpoint(lower, upper);
+            (0.5 * (squares[w] / counts[w] as f64).sqrt()).max(MAD_TO_SD * near[w])
+        })
     }
 
     /// The largest standardised deviation of each placebo change, of those that have any.
     fn largest(&self, spread: &[Means], direction: Direction) -> Vec<f64> {
-        let inverse: [Vec<f64>; WIDTHS.len()] = std::array::from_fn(|w| spread.iter().map(|row| 1.0 / row[w]).collect());
-        let worst = |(at, level): &(usize, f64)| {
-            let of_width = |w: usize| {
-                let looks = self.first(w).min(self.shape.horizon)..self.shape.horizon;
-                let means = &self.means[w][at + looks.start..at + looks.end];
-                farthest(means, *level, &inverse[w][looks], direction)
-            };
-            (0..WIDTHS.len()).map(of_width).fold(f64::NEG_INFINITY, f64::max)
-        };
+        let inverse: Vec<Means> = (0..self.shape.horizon)
+            .map(|look| std::array::from_fn(|w| if look >= self.first(w) { 1.0 / spread[look][w] } else { f64::NAN }))
+            .collect();
+        let worst = |(at, level): &(usize, f64)| farthest(&self.means[*at..at + self.shape.horizon], *level, &inverse, direction);
         self.changes.iter().map(worst).filter(|g| g.is_finite()).collect()
     }
 }
 
 /// The largest of these means towards harm, each in its own unit; minus infinity where none is defined.
-fn farthest(means: &[f64], level: f64, inverse: &[f64], direction: Direction) -> f64 {
+fn farthest(means: &[Means], level: f64, inverse: &[Means], direction: Direction) -> f64 {
     match direction {
         Direction::Both => largest_of(means, inverse, |x, i| ((x - level) * i).abs()),
         Direction::Up => largest_of(means, inverse, |x, i| (x - level) * i),
@@ -265,19 +285,16 @@ fn farthest(means: &[f64], level: f64, inverse: &[f64], direction: Direction) ->
     }
 }
 
-/// The largest in lanes; NaN says nothing.
-fn largest_of(a: &[f64], b: &[f64], of: impl Fn(f64, f64) -> f64) -> f64 {
-    const LANES: usize = 4;
-    let mut best = [f64::NEG_INFINITY; LANES];
-    let (mut left, mut right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    for (a, b) in left.by_ref().zip(right.by_ref()) {
-        for lane in 0..LANES {
-            let z = of(a[lane], b[lane]);
-            best[lane] = if z > best[lane] { z } else { best[lane] };
+/// The largest, width by width beside each other; NaN says nothing.
+fn largest_of(means: &[Means], inverse: &[Means], of: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut best = [f64::NEG_INFINITY; WIDTHS.len()];
+    for (means, inverse) in means.iter().zip(inverse) {
+        for w in 0..WIDTHS.len() {
+            let z = of(means[w], inverse[w]);
+            best[w] = if z > best[w] { z } else { best[w] };
         }
     }
-    let rest = left.remainder().iter().zip(right.remainder()).map(|(a, b)| of(*a, *b));
-    rest.chain(best).fold(f64::NEG_INFINITY, f64::max)
+    best.into_iter().fold(f64::NEG_INFINITY, f64::max)
 }
 
 /// The side of harm: how bad a deviation is.

@@ -2,7 +2,8 @@
 //!
 //! The reference is the series' own past. What is unusual for a series may still be usual among its peers at that hour: a shock that
 //! strikes all alike leaves a residual where a regression used too little, or too much, of them. So a deviation is *capped* by rivals:
-//! differences to single peers. It counts as far as it exceeds nearly all of them in the same direction, and not beyond.
+//! differences to single peers. It counts as far as it exceeds nearly all of them in the same direction, and not beyond. How much of a
+//! say rivals have is the weather's to tell (`weather`): on a calm day, none.
 
 use std::sync::OnceLock;
 
@@ -86,6 +87,8 @@ pub struct Step<'d> {
     pub own: f64,
     /// The same minus how far each peer moved.
     pub differences: &'d [f64],
+    /// How much of a say these have, from none (0) to all (1): where peers did nothing unusual, nothing needs their word.
+    pub storm: f64,
 }
 
 /// What a track shows since the moment in question, at each look.
@@ -165,8 +168,10 @@ impl Stream {
         self.differences.push(shape, step.differences);
         let mut left = all;
         for (width, mean) in left.iter_mut().enumerate() {
-            self.differences.means(shape, width, &mut self.rivals);
-            *mean = capped(*mean, own[width], &mut self.rivals);
+            if step.storm > 0.0 {
+                self.differences.means(shape, width, &mut self.rivals);
+                *mean += step.storm * (capped(*mean, own[width], &mut self.rivals) - *mean);
+            }
         }
         (all, left)
     }
@@ -252,8 +257,7 @@ impl Track {
 
 impl Bets {
     fn fit(past: &[f64], asked: &Asked) -> Option<Bets> {
-        let whitener = Whitener::fit(past, asked.heavy)?;
-        let innovations: Vec<f64> = (3..past.len()).map(|t| whitener.standardised(past, t)).collect();
+        let (whitener, innovations) = Whitener::fit_and_follow(past, asked.heavy)?;
         let length = asked.shape.horizon.saturating_sub(asked.shape.grace).max(1);
         let stride = (innovations.len().saturating_sub(length) / 24).clamp(1, 12);
         if wealth::stretches(innovations.len(), length, stride) < STRETCHES_MIN {
@@ -276,12 +280,12 @@ fn sort_few(values: &mut [f64]) {
         return;
     }
     for i in 1..values.len() {
-        let (value, mut j) = (values[i], i);
-        while j > 0 && values[j - 1].total_cmp(&value).is_gt() {
-            values[j] = values[j - 1];
-            j -= 1;
+        let (before, rest) = values.split_at_mut(i);
+        // The smaller stays and the larger goes on, without a branch that nobody could foresee.
+        for place in before {
+            let (least, most) = if rest[0] < *place { (rest[0], *place) } else { (*place, rest[0]) };
+            (*place, rest[0]) = (least, most);
         }
-        values[j] = value;
     }
 }
 

@@ -39,6 +39,12 @@ impl Whitener {
     /// Fits on the past (NaN is missing); `heavy` is the part of the plain SD below which the scale never falls.
     #[must_use]
     pub fn fit(past: &[f64], heavy: f64) -> Option<Whitener> {
+        Some(Self::fit_and_follow(past, heavy)?.0)
+    }
+
+    /// As [`Whitener::fit`], and the standardised innovations of the past from the step on that has [`ORDER`] before it.
+    #[must_use]
+    pub fn fit_and_follow(past: &[f64], heavy: f64) -> Option<(Whitener, Vec<f64>)> {
         let zero = |v: f64| if v.is_finite() { v } else { 0.0 };
         if past.len() < 30 {
             return None;
@@ -48,25 +54,18 @@ impl Whitener {
         let lags: [&[f64]; ORDER] = std::array::from_fn(|i| &there[ORDER - 1 - i..][..rows]);
         let found = Ridge { lambda: 1e-6, intercept: false, solves: 4 }.fit(&lags, &past[ORDER..])?;
         let mut whitener = Whitener { ar: [found[0], found[1], found[2]], centre: 0.0, scale: 1.0 };
-        let mut innovations: Vec<f64> = (ORDER..past.len()).map(|t| whitener.innovation(past, t)).filter(|w| w.is_finite()).collect();
+        // Where a value is missing so is its innovation; before others it stands for nothing, as in `there`.
+        let next = |(t, y): (usize, &f64)| y - whitener.ar[0] * there[t + 2] - whitener.ar[1] * there[t + 1] - whitener.ar[2] * there[t];
+        let all: Vec<f64> = past[ORDER..].iter().enumerate().map(next).collect();
+        let mut innovations: Vec<f64> = all.iter().copied().filter(|w| w.is_finite()).collect();
         let n = innovations.len() as f64;
         let mean = innovations.iter().sum::<f64>() / n;
         let sd = (innovations.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / n).sqrt();
         let (centre, mad) = centre_and_mad(&mut innovations, sd)?;
         whitener.centre = centre;
         whitener.scale = mad.max(heavy * sd).max(0.001);
-        Some(whitener)
-    }
-
-    fn innovation(&self, series: &[f64], t: usize) -> f64 {
-        let lag = |i: usize| if t >= i && series[t - i].is_finite() { series[t - i] } else { 0.0 };
-        series[t] - self.ar[0] * lag(1) - self.ar[1] * lag(2) - self.ar[2] * lag(3)
-    }
-
-    /// The innovation at step `t` of a series, in the unit of the series, minus its usual centre; NaN where the value is missing.
-    #[must_use]
-    pub fn at(&self, series: &[f64], t: usize) -> f64 {
-        self.innovation(series, t) - self.centre
+        let standardised = all.iter().map(|w| (w - whitener.centre) / (WIDER * whitener.scale)).collect();
+        Some((whitener, standardised))
     }
 
     /// The standardised innovation of a value, given those before it, the latest first; NaN where the value is missing.
@@ -75,12 +74,6 @@ impl Whitener {
         let lag = |i: usize| if before[i].is_finite() { before[i] } else { 0.0 };
         let innovation = value - self.ar[0] * lag(0) - self.ar[1] * lag(1) - self.ar[2] * lag(2);
         (innovation - self.centre) / (WIDER * self.scale)
-    }
-
-    /// As [`Whitener::at`], in standardised units.
-    #[must_use]
-    pub fn standardised(&self, series: &[f64], t: usize) -> f64 {
-        self.at(series, t) / (WIDER * self.scale)
     }
 }
 

@@ -22,7 +22,7 @@ impl Runs {
         self.count += usize::from(holds.is_some());
         if holds == Some(true) {
             self.now += 1;
-        } else {
+        } else if self.now > 0 {
             *self = self.ended();
         }
     }

@@ -95,7 +95,7 @@ pub(super) fn lay<'c>(known: &'c mut Option<Calibrated>, trial: &Trial, sight: &
     known.bring(sight);
     let peers = known.layout.peers.len();
     let contrast = known.contrast.as_mut()?;
-    contrast.look_since(&known.since);
+    contrast.see(&known.since);
     let alpha = budget::of_contrast(trial, sight.signal);
     let caution = trial.caution.factor(&sight.signal.name);
     Some(Laid { contrast, hosts, peers, looks, alpha, signals: trial.signals.len(), caution })
@@ -119,6 +119,16 @@ impl<'c> Laid<'c> {
         let beyond = |deviation: &[f64]| deviation.iter().any(|z| *z > bar);
         let group = self.contrast.view().group;
         self.peers > 0 && beyond(&group.uncapped) && !beyond(&group.deviation)
+    }
+
+    /// How unusual it is what the peers did up to a step since the first look; none where they cannot say.
+    pub(super) fn storm(&self, step: usize) -> Option<f64> {
+        self.contrast.storm(step)
+    }
+
+    /// Weighs what was seen, given at each step how much of a say single peers have.
+    pub(super) fn follow(&mut self, storms: &[f64]) {
+        self.contrast.follow(storms);
     }
 
     /// The step of the first look.

@@ -1,5 +1,5 @@
 //! `belay-sim seeds N [--from S]` plays seeds; `belay-sim catch N [--from S]` plays those of the catch; `belay-sim seed S` tells one act by act;
-//! `belay-sim cases N [--from S]` writes cases for `belay judge`, one a line;
+//! `belay-sim cases N [--from S]` writes cases for `belay judge`, one a line; `belay-sim small N [--from S]` such of small and lasting harm;
 //! `belay-sim tell FILE` tells a story and shows the messages that were sent.
 
 use std::io::{ErrorKind, Write};
@@ -20,8 +20,10 @@ fn main() -> anyhow::Result<ExitCode> {
         ["seeds", count, "--from", from] => seeds(count, from),
         ["catch", count] => catch(count, "1"),
         ["catch", count, "--from", from] => catch(count, from),
-        ["cases", count] => cases(count, "1"),
-        ["cases", count, "--from", from] => cases(count, from),
+        ["cases", count] => cases(count, "1", belay_sim::cases::case),
+        ["cases", count, "--from", from] => cases(count, from, belay_sim::cases::case),
+        ["small", count] => cases(count, "1", belay_sim::cases::small::small),
+        ["small", count, "--from", from] => cases(count, from, belay_sim::cases::small::small),
         ["seed", seed] => {
             let (log, world) = tell(seed.parse().context("the seed is no number")?);
             Ok(shown(show(&log, &world))?)
@@ -31,7 +33,7 @@ fn main() -> anyhow::Result<ExitCode> {
             Ok(shown(show(&[], &belay_sim::scenario::tell(file, &text)?))?)
         }
         _ => bail!(
-            "usage: belay-sim seeds N [--from S] | belay-sim catch N [--from S] | belay-sim cases N [--from S] | belay-sim seed S | belay-sim tell FILE"
+            "usage: belay-sim seeds N [--from S] | belay-sim catch N [--from S] | belay-sim cases N [--from S] | belay-sim small N [--from S] | belay-sim seed S | belay-sim tell FILE"
         ),
     }
 }
@@ -56,12 +58,12 @@ fn seeds(count: &str, from: &str) -> anyhow::Result<ExitCode> {
 }
 
 /// Cases for the judge.
-fn cases(count: &str, from: &str) -> anyhow::Result<ExitCode> {
+fn cases(count: &str, from: &str, case: impl Fn(u64) -> serde_json::Value) -> anyhow::Result<ExitCode> {
     let count: u64 = count.parse().context("how many cases is no number")?;
     let from: u64 = from.parse().context("the first seed is no number")?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for seed in from..from.saturating_add(count) {
-        writeln!(out, "{}", belay_sim::cases::case(seed))?;
+        writeln!(out, "{}", case(seed))?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
