@@ -20,10 +20,11 @@ const STOP_LIMIT: Duration = Duration::from_secs(15);
 /// How every secret begins, and how many hexadecimal digits follow.
 const SECRET: (&str, usize) = ("belay_", 64);
 
-/// Builds a binary as it is shipped and says where it is.
+/// Builds the binaries as they are shipped, both at once so that what they share is compiled once, and says where this one is.
 pub fn build(root: &Path, name: &str) -> anyhow::Result<PathBuf> {
     let mut program = None;
-    let arguments = ["build", "--release", "--locked", "-p", name, "--message-format", "json-render-diagnostics"];
+    let both = ["-p", "belay", "-p", "belay-agent"];
+    let arguments = [&["build", "--release", "--locked"], both.as_slice(), &["--message-format", "json-render-diagnostics"]].concat();
     let output = child::cargo(root, &arguments).stderr(Stdio::inherit()).output().context("start cargo")?;
     ensure!(output.status.success(), "{name} could not be built: {}", output.status);
     for line in String::from_utf8_lossy(&output.stdout).lines() {
