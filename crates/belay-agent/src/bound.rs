@@ -112,9 +112,10 @@ impl Bound {
         self.wrapped(self.config.run.clone().unwrap_or_else(|| self.tool.apply_now(&self.places)))
     }
 
-    /// The command line that brings a file back; `None` where path or sum are none.
-    pub fn restore(&self, path: &str, sum: &str) -> Option<Vec<String>> {
-        self.tool.restore(path, sum, &self.places).map(|argv| self.wrapped(argv))
+    /// The command lines that bring a file back, the nearest backups first; `None` where path or sum are none.
+    pub fn restore(&self, path: &str, sum: &str) -> Option<[Vec<String>; 2]> {
+        let (own, servers) = (self.tool.restore(path, sum, &self.places)?, self.tool.restore_from_server(path, sum, &self.places)?);
+        Some([own, servers].map(|argv| self.wrapped(argv)))
     }
 
     /// The command line of the declared restart.

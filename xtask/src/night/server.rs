@@ -4,6 +4,7 @@
 //! Every variant says one line of JSON. The puppetserver is started once for all of them.
 
 mod away;
+mod back;
 mod compilers;
 mod control;
 mod enforced;
@@ -67,6 +68,7 @@ const VARIANTS: &[Variant] = &[
     Variant { name: "terminus", hosts: &[&CLASSIFIED], play: |stage| terminus::play(stage) },
     Variant { name: "puppetdb", hosts: &[&CLASSIFIED], play: terminus::beside_puppetdb },
     Variant { name: "hold", hosts: &[&HOOKED], play: |stage| held::play(stage) },
+    Variant { name: "filebucket", hosts: &[&HOOKED], play: |stage| back::play(stage) },
     Variant { name: "belay-away", hosts: &[&HOOKED, &CLASSIFIED], play: away::belay },
     Variant { name: "puppetserver-away", hosts: &[&HOOKED, &OBSERVED], play: away::puppetserver },
 ];
@@ -153,8 +155,8 @@ pub fn play(tale: &Tale, programs: &Programs, folder: &Path, module: &Path, only
 }
 
 /// The branches, as they are when the hosts come: one that will be deployed anew each time, and one over itself.
-fn deployed(folder: &Path, environments: &Path) -> anyhow::Result<Control> {
-    let control = Control::build(folder, environments)?;
+fn deployed(folder: &Path, puppetserver: &Puppetserver) -> anyhow::Result<Control> {
+    let control = Control::build(folder, &puppetserver.environments(), puppetserver.port)?;
     for branch in ["production", "inplace"] {
         control.commit(branch, "1")?;
         control.deploy(branch)?;
@@ -189,7 +191,7 @@ impl<'t> Stage<'t> {
         let belay = Belay::start(&programs.belay, &folder.join("belay"), include_str!("files/server/belay.toml"), receiver.address())?;
         let mut witness = if terminus::found() { Some(Witness::at(&folder.join("witness"))?) } else { None };
         let mut puppetserver = Puppetserver::build(&folder.join("server"), programs, module, &belay, witness.as_ref())?;
-        let control = if control::found() { Some(deployed(folder, &puppetserver.environments())?) } else { None };
+        let control = if control::found() { Some(deployed(folder, &puppetserver)?) } else { None };
         puppetserver.start()?;
         tale.say("the module has set up the puppetserver, and it starts");
         let hosts = Hosts::build(folder, programs, module, &belay, puppetserver.port, &names);

@@ -108,6 +108,10 @@ pub trait HostTool: Sync {
     /// where the path is not a plain absolute one or the sum is none.
     fn restore(&self, path: &str, sum: &str, places: &Places) -> Option<Vec<String>>;
 
+    /// The command line that brings it back from the backups that the tool's server keeps, where it keeps some; `None` as for
+    /// [`restore`](Self::restore).
+    fn restore_from_server(&self, path: &str, sum: &str, places: &Places) -> Option<Vec<String>>;
+
     /// The command line of one ordinary run in the foreground.
     fn apply_now(&self, places: &Places) -> Vec<String>;
 

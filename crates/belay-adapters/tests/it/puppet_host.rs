@@ -78,10 +78,13 @@ fn only_a_plain_path_and_a_sum_are_restored() {
         argv,
         ["/usr/bin/puppet", "filebucket", "restore", "--local", "--bucket", "/var/cache/puppet/clientbucket", "/etc/app.conf", sum]
     );
+    let remote = Puppet.restore_from_server("/etc/app.conf", sum, &places).unwrap();
+    assert_eq!(remote, ["/usr/bin/puppet", "filebucket", "restore", "--remote", "/etc/app.conf", sum]);
     for (path, sum) in
         [("etc/app.conf", sum), ("--x", sum), ("/etc/../x", sum), ("/a\nb", sum), ("/", sum), ("/a", "--all"), ("/a", ""), ("/a", "abc")]
     {
         assert_eq!(Puppet.restore(path, sum, &places), None, "{path:?} {sum:?}");
+        assert_eq!(Puppet.restore_from_server(path, sum, &places), None, "{path:?} {sum:?}");
     }
 }
 

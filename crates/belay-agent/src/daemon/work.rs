@@ -129,14 +129,21 @@ fn restore(shared: &Shared, files: &BTreeMap<String, String>) -> Result<String, 
         if !allowed.iter().any(|pattern| pattern.matches(&path.to_ascii_lowercase())) {
             return Err(format!("{path} is not among the revert.paths of this host's agent.toml: nothing was restored"));
         }
-        let argv = shared.bound.restore(path, sum);
-        commands.push((path, argv.ok_or_else(|| format!("{path} cannot be restored by {sum:?}: nothing was restored"))?));
+        let ways = shared.bound.restore(path, sum);
+        commands.push((path, ways.ok_or_else(|| format!("{path} cannot be restored by {sum:?}: nothing was restored"))?));
     }
     let total = commands.len();
-    for (nth, (path, argv)) in commands.iter().enumerate() {
-        succeeded(argv, shared.config.tool.limit).map_err(|why| format!("{path}: {why} ({nth} of {total} files were restored)"))?;
+    let mut by_server = 0;
+    for (nth, (path, [own, servers])) in commands.iter().enumerate() {
+        let failed = |why: String| format!("{path}: {why} ({nth} of {total} files were restored)");
+        let Err(not_here) = succeeded(own, shared.config.tool.limit) else { continue };
+        succeeded(servers, shared.config.tool.limit).map_err(|why| failed(format!("{not_here}; from the server: {why}")))?;
+        by_server += 1;
     }
     let mut said = format!("{total} files restored");
+    if by_server > 0 {
+        said.push_str(&format!(", {by_server} of them from the backups of the tool's server"));
+    }
     if let Some(argv) = shared.bound.restart() {
         succeeded(&argv, shared.config.tool.limit).map_err(|why| format!("{said}, but the restart failed: {why}"))?;
         said.push_str(", restarted");

@@ -67,6 +67,20 @@ fn files_come_back_only_where_that_is_allowed() {
 }
 
 #[test]
+fn what_is_not_in_the_hosts_own_backups_comes_from_the_servers() {
+    let way = RevertWay::Restore { files: BTreeMap::from([("/etc/app/a.conf".to_owned(), "ab".repeat(32))]) };
+    for (program, done) in [("case \"$*\" in *--local*) echo gone; exit 1;; esac", true), ("echo no such sum; exit 1", false)] {
+        let server = Server::start(Some(asking(way.clone())));
+        let lab = Lab::new(Some(&server.address), "[revert]\npaths = [\"/etc/app/*\"]\n");
+        lab.program(program);
+        let _daemon = lab.daemon();
+        let (was, said) = result(&server);
+        assert_eq!((was, lab.argv().len()), (done, 2), "{said}");
+        assert!(said.contains(if done { "1 of them from the backups of the tool's server" } else { "from the server: " }), "{said}");
+    }
+}
+
+#[test]
 fn a_pinned_host_runs_once_and_says_which_environment_it_took() {
     for (took, done) in [("r142", true), ("production", false)] {
         let server = Server::start(Some(asking(RevertWay::PinAndRun { environment: Environment::parse("r142").unwrap() })));

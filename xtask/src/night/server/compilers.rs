@@ -67,7 +67,7 @@ fn both(stage: &Stage<'_>, second: &Puppetserver) -> anyhow::Result<Value> {
         }
     }
     let [first, other] = switched.map(Option::unwrap_or_default);
-    let apart = if first > other { first - other } else { other - first };
+    let apart = first.abs_diff(other);
     ensure!(apart <= APART, "they switched {} ms apart", apart.as_millis());
     tale.say(&format!("it is back: {} s later both say {after}, {} ms apart", first.as_secs(), apart.as_millis()));
     let port = second.port.to_string();

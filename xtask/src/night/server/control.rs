@@ -5,8 +5,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 
+use super::jvm::site;
 use crate::night::install::which;
-use crate::night::lab::{fill, write};
+use crate::night::lab::write;
 
 /// The packages of the programs.
 pub const PACKAGES: [&str; 2] = ["r10k", "git"];
@@ -21,13 +22,15 @@ pub struct Control {
     repository: PathBuf,
     settings: PathBuf,
     environments: PathBuf,
+    /// Where the puppetserver listens.
+    port: u16,
 }
 
 impl Control {
     /// An empty repository, and r10k told of it. What else is among the environments stays there.
-    pub fn build(folder: &Path, environments: &Path) -> anyhow::Result<Self> {
-        let control =
-            Self { repository: folder.join("control"), settings: folder.join("r10k.yaml"), environments: environments.to_owned() };
+    pub fn build(folder: &Path, environments: &Path, port: u16) -> anyhow::Result<Self> {
+        let (repository, settings) = (folder.join("control"), folder.join("r10k.yaml"));
+        let control = Self { repository, settings, environments: environments.to_owned(), port };
         std::fs::create_dir_all(&control.repository).context("make the control repository")?;
         let text = format!(
             "cachedir: {}\ndeploy:\n  purge_levels: []\nsources:\n  control:\n    remote: file://{}\n    basedir: {}\n",
@@ -44,8 +47,7 @@ impl Control {
     pub fn commit(&self, branch: &str, release: &str) -> anyhow::Result<String> {
         self.git(&["checkout", "--quiet", "-B", branch])?;
         write(&self.repository.join("environment.conf"), "environment_timeout = 0\n")?;
-        let site = fill(include_str!("../files/server/site.pp"), &[("RELEASE", release)]);
-        write(&self.repository.join("manifests/site.pp"), &site)?;
+        write(&self.repository.join("manifests/site.pp"), &site(release, self.port))?;
         self.git(&["add", "--all"])?;
         let who = ["-c", "user.name=pipeline", "-c", "user.email=pipeline@example.com"];
         self.git(&[who.as_slice(), &["commit", "--quiet", "--allow-empty", "--message", release]].concat())?;

@@ -54,7 +54,7 @@ impl Puppetserver {
         if let Some(witness) = witness {
             terminus(folder, witness.puppetdb)?;
         }
-        environments(folder)?;
+        ENVIRONMENTS.iter().try_for_each(|(name, release)| environment(folder, server.port, name, release))?;
         server.module(programs, module, belay, witness)?;
         server.relay = Some(server.relay_agent()?);
         Ok(server)
@@ -186,6 +186,11 @@ impl Puppetserver {
         Ok(())
     }
 
+    /// Other content comes into an environment, as by a pipeline that deploys over itself.
+    pub fn deploy(&self, name: &str, release: &str) -> anyhow::Result<()> {
+        environment(&self.folder, self.port, name, release)
+    }
+
     /// Where its authority lies, once it was started.
     pub fn authority(&self) -> PathBuf {
         self.folder.join("ca")
@@ -277,16 +282,18 @@ fn terminus(folder: &Path, puppetdb: u16) -> anyhow::Result<()> {
     write(&file, &text)
 }
 
-fn environments(folder: &Path) -> anyhow::Result<()> {
-    for (name, release) in ENVIRONMENTS {
-        let root = folder.join("code/environments").join(name);
-        let script = root.join("scripts/config_version.sh");
-        write(&script, include_str!("../../../../integrations/puppet/config_version.sh"))?;
-        executable(&script)?;
-        write(&root.join("environment.conf"), "config_version = 'scripts/config_version.sh $environmentpath $environment'\n")?;
-        write(&root.join("manifests/site.pp"), &fill(include_str!("../files/server/site.pp"), &[("RELEASE", release)]))?;
-    }
-    Ok(())
+fn environment(folder: &Path, port: u16, name: &str, release: &str) -> anyhow::Result<()> {
+    let root = folder.join("code/environments").join(name);
+    let script = root.join("scripts/config_version.sh");
+    write(&script, include_str!("../../../../integrations/puppet/config_version.sh"))?;
+    executable(&script)?;
+    write(&root.join("environment.conf"), "config_version = 'scripts/config_version.sh $environmentpath $environment'\n")?;
+    write(&root.join("manifests/site.pp"), &site(release, port))
+}
+
+/// What an environment says of all hosts.
+pub fn site(release: &str, port: u16) -> String {
+    fill(include_str!("../files/server/site.pp"), &[("RELEASE", release), ("PORT", &port.to_string())])
 }
 
 fn copied(from: &Path, to: &Path) -> anyhow::Result<()> {

@@ -121,12 +121,12 @@ impl HostTool for Puppet {
     }
 
     fn restore(&self, path: &str, sum: &str, places: &Places) -> Option<Vec<String>> {
-        let sum = sum.split_once('}').map_or(sum, |(_, bare)| bare);
-        let is_sum = (32..=128).contains(&sum.len()) && sum.bytes().all(|b| b.is_ascii_hexdigit());
-        let is_plain =
-            path.starts_with('/') && path.len() > 1 && !path.contains(char::is_control) && path.split('/').all(|part| part != "..");
-        let argv = [&text(&places.program), "filebucket", "restore", "--local", "--bucket", &text(&places.backups), path, sum];
-        (is_sum && is_plain).then(|| argv.map(str::to_owned).to_vec())
+        restored(&["--local", "--bucket", &text(&places.backups)], path, sum, places)
+    }
+
+    fn restore_from_server(&self, path: &str, sum: &str, places: &Places) -> Option<Vec<String>> {
+        // The server that the host's own settings name, with the host's certificate.
+        restored(&["--remote"], path, sum, places)
     }
 
     fn apply_now(&self, places: &Places) -> Vec<String> {
@@ -157,6 +157,16 @@ impl HostTool for Puppet {
             Some(_) | None => Ended::NoRun,
         }
     }
+}
+
+/// A file comes back out of a filebucket: only a plain absolute path, and only by a whole sum.
+fn restored(bucket: &[&str], path: &str, sum: &str, places: &Places) -> Option<Vec<String>> {
+    let sum = sum.split_once('}').map_or(sum, |(_, bare)| bare);
+    let is_sum = (32..=128).contains(&sum.len()) && sum.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_plain = path.starts_with('/') && path.len() > 1 && !path.contains(char::is_control) && path.split('/').all(|part| part != "..");
+    let program = text(&places.program);
+    let argv = [&[program.as_str(), "filebucket", "restore"], bucket, &[path, sum]].concat();
+    (is_sum && is_plain).then(|| argv.into_iter().map(str::to_owned).collect())
 }
 
 /// One run in the foreground, at once. Without `--detailed-exitcodes` a run in which resources

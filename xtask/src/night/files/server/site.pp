@@ -1,4 +1,8 @@
 # One path for all hosts, though they share one machine: each looks from its own folder.
+# What is replaced is kept on the puppetserver.
+filebucket { 'main': path => false, server => 'localhost', port => @PORT@ }
+File { backup => 'main' }
+
 node default {
   file { '/proc/self/cwd/etc/sitemonitor.conf':
     ensure  => file,
