@@ -32,6 +32,14 @@
 #   same in belay::agent's `config`, as `enc: {wrap: [...]}`. Another classifier is never replaced.
 # @param facts_and_catalogs
 #   `HOST:PORT` of Belay, for sites with PuppetDB: its terminus sends Belay what it sends PuppetDB.
+# @param static_catalogs
+#   Whether catalogs say what lies behind a `source` in a module: its version is then that of the deployment, and Belay's gate knows it.
+# @param code_commands
+#   Where the two commands for that are, without `-id` and `-content`.
+# @param server_confdir
+#   The folder of puppetserver's own settings.
+# @param environments
+#   The folder of the environments.
 # @param user
 #   As whom puppetserver runs.
 # @param group
@@ -55,6 +63,10 @@ class belay::server (
   Belay::Path             $enc_script         = '/usr/local/bin/belay-enc',
   Array[String[1]]        $enc_instead_of     = [],
   Optional[Belay::Peer]   $facts_and_catalogs = undef,
+  Boolean                 $static_catalogs    = false,
+  Belay::Path             $code_commands      = '/usr/local/bin/belay-code',
+  Belay::Path             $server_confdir     = $belay::server_confdir,
+  Belay::Path             $environments       = $belay::environments,
   String[1]               $user               = 'puppet',
   String[1]               $group              = 'puppet',
   Belay::Path             $confdir            = $belay::confdir,
@@ -68,6 +80,9 @@ class belay::server (
   }
   if $enc {
     contain belay::server::classifier
+  }
+  if $static_catalogs {
+    contain belay::server::static
   }
   if $facts_and_catalogs !~ Undef {
     contain belay::server::feed

@@ -130,6 +130,53 @@ class ModuleTest < Minitest::Test
     end
   end
 
+  def test_static_catalogs_have_a_version_of_the_deployment_and_the_files_of_it
+    @site.write('etc/puppet/puppet.conf', "[main]\ncertname = puppet.example.com\n")
+    FileUtils.mkdir_p(@site.at('etc/puppetserver/conf.d'))
+    environments = @site.at('environments')
+    manifest = server("static_catalogs => true, code_commands => '#{@site.at('usr/local/bin/belay-code')}', " \
+                      "server_confdir => '#{@site.at('etc/puppetserver')}', environments => '#{environments}'")
+    applied(2, "class { 'belay': confdir => '#{@site.at('etc/puppet')}' }\n#{manifest}")
+    applied(0, "class { 'belay': confdir => '#{@site.at('etc/puppet')}' }\n#{manifest}")
+    conf = @site.read('etc/puppetserver/conf.d/versioned-code.conf')
+    assert_includes conf, "code-id-command: \"#{@site.at('usr/local/bin/belay-code-id')}\"\n"
+    @site.write('environments/hand/modules/app/files/motd', 'by hand')
+    id = code('id', 'hand').first
+    assert_match(/\Atree-\h{24}\n\z/, id)
+    assert_equal ['by hand', true], code('content', 'hand', id.chomp, 'modules/app/files/motd')
+    @site.write('environments/hand/modules/app/files/motd', 'by hand, later')
+    refute_equal id, code('id', 'hand').first
+    refute code('content', 'hand', id.chomp, 'modules/app/files/motd').last, 'the file of then is gone'
+    refute code('content', 'hand', code('id', 'hand').first.chomp, 'modules/../../x').last
+    deployed_with_git('production')
+  end
+
+  # Of a commit that is deployed no more the file is still its git object.
+  def deployed_with_git(environment)
+    first = commit(environment, 'one')
+    id = code('id', environment).first.chomp
+    assert id.start_with?("#{first}-"), id
+    assert_equal ['one', true], code('content', environment, id, 'modules/app/files/motd')
+    commit(environment, 'two')
+    refute_equal id, code('id', environment).first.chomp
+    assert_equal ['one', true], code('content', environment, id, 'modules/app/files/motd')
+  end
+
+  def commit(environment, text)
+    root = @site.at("environments/#{environment}")
+    @site.write("environments/#{environment}/modules/app/files/motd", text)
+    git = ['git', '-C', root, '-c', 'user.name=x', '-c', 'user.email=x@example.com']
+    [%w[init --quiet], %w[add modules], %w[commit --quiet --message x]].each { |words| assert system(*git, *words) }
+    commit = Open3.capture2(*git, 'rev-parse', 'HEAD').first.chomp
+    @site.write("environments/#{environment}/.r10k-deploy.json", "{\n  \"name\": \"x\",\n  \"signature\": \"#{commit}\"\n}\n")
+    commit
+  end
+
+  def code(which, *words)
+    said, _, status = Open3.capture3("#{@site.at('usr/local/bin/belay-code')}-#{which}", *words)
+    [said, status.success?]
+  end
+
   def test_another_classifier_is_not_overwritten_unseen
     @site.write('etc/puppet/puppet.conf', "[server]\nnode_terminus = exec\nexternal_nodes = /etc/site/enc\n")
     ran = @site.apply(server('enc => true'))

@@ -68,6 +68,7 @@ const VARIANTS: &[Variant] = &[
     Variant { name: "terminus", hosts: &[&CLASSIFIED], play: |stage| terminus::play(stage) },
     Variant { name: "puppetdb", hosts: &[&CLASSIFIED], play: terminus::beside_puppetdb },
     Variant { name: "hold", hosts: &[&HOOKED], play: |stage| held::play(stage) },
+    Variant { name: "source", hosts: &[&HOOKED], play: |stage| back::source(stage) },
     Variant { name: "filebucket", hosts: &[&HOOKED], play: |stage| back::play(stage) },
     Variant { name: "belay-away", hosts: &[&HOOKED, &CLASSIFIED], play: away::belay },
     Variant { name: "puppetserver-away", hosts: &[&HOOKED, &OBSERVED], play: away::puppetserver },

@@ -52,9 +52,9 @@ pub struct StandsView {
     pub class: String,
     /// The release.
     pub release: Option<String>,
-    /// `good`, `coming`, `on trial`, `rejected`, `waits` or `past`.
+    /// `good`, `coming`, `on trial`, `inconclusive`, `rejected`, `waits` or `past`.
     pub state: String,
-    /// The Change by which it is on trial or was rejected.
+    /// The Change by which it is on trial or was judged.
     pub change: Option<String>,
     /// More of it in words, where there is more to say.
     pub words: Option<String>,
@@ -145,6 +145,7 @@ impl StandsView {
             Stands::Good => ("good", None, None),
             Stands::Coming { open, waves } => ("coming", None, Some(format!("nothing new was found in it so far; wave {open} of {waves}"))),
             Stands::OnTrial(change) => ("on trial", Some(change), None),
+            Stands::Inconclusive(change) => ("inconclusive", Some(change), Some("it goes no further by itself".to_owned())),
             Stands::Rejected(change) => ("rejected", Some(change), None),
             Stands::Waits => ("waits", None, Some("until what comes before it is decided".to_owned())),
             Stands::Past => ("past", None, None),

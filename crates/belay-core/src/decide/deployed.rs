@@ -17,17 +17,27 @@ use crate::state::{Fact, State};
 /// The longest name of a machine, in bytes.
 const PLACE_MAX: usize = 255;
 
+/// The machines that tell what they have, without those that nobody is sent to any more: an outpost that is not waited for, or
+/// was forgotten.
+fn places(state: &State) -> impl Iterator<Item = (&str, &BTreeMap<Environment, Vec<Deployed>>)> {
+    let counts = |place: &str| {
+        let mut here = state.outposts.values().filter(|outpost| outpost.host.as_str() == place).peekable();
+        if here.peek().is_none() { state.outposts.is_empty() } else { here.any(|outpost| outpost.left.is_none()) }
+    };
+    let told = state.deployed.iter().filter(|(_, there)| !there.is_empty());
+    told.map(|(place, there)| (place.as_str(), there)).filter(move |(place, _)| counts(place))
+}
+
 /// The machines that tell what they have and do not have an environment.
 pub(super) fn lacking<'s>(state: &'s State, environment: &Environment) -> Vec<&'s str> {
-    let lacks = |(_, there): &(&String, &BTreeMap<Environment, Vec<Deployed>>)| !there.is_empty() && !there.contains_key(environment);
-    state.deployed.iter().filter(lacks).map(|(place, _)| place.as_str()).collect()
+    places(state).filter(|(_, there)| !there.contains_key(environment)).map(|(place, _)| place).collect()
 }
 
 /// The version that an environment had during a run that does not say it: as the machines that make configurations tell
 /// it. Where they differ, or something was being deployed, nobody knows.
 pub(super) fn version(state: &State, environment: &Environment, began: Timestamp, ended: Timestamp) -> Option<Version> {
     let mut versions = BTreeSet::new();
-    for deployed in state.deployed.values().filter_map(|there| there.get(environment)) {
+    for deployed in places(state).filter_map(|(_, there)| there.get(environment)) {
         if deployed.iter().any(|one| one.began < ended && one.ended > began) {
             return None;
         }

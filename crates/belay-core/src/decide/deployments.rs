@@ -180,7 +180,9 @@ pub(super) fn spread(draft: &mut Draft<'_>) {
     for (scope, hosts) in hosts {
         let class = state.policy.class(&scope.class);
         let coming = declared(&class, scope.release.as_ref()).and_then(|declared| course(state, &scope, declared).coming);
-        let on_trial = state.open_change(&scope.class, scope.release.as_ref()).is_some();
+        // With what was found in it, it comes by its Change, or, where that could not be told, no further.
+        let tried = coming.as_ref().is_some_and(|coming| mark(state, &scope, coming).is_some());
+        let on_trial = tried || state.open_change(&scope.class, scope.release.as_ref()).is_some();
         let closed = super::closed::of_class(state, &class, draft.now).is_some();
         let Some(environment) = coming.filter(|_| !on_trial) else {
             stop(draft, scope);
@@ -232,6 +234,8 @@ pub enum Stands {
     },
     /// It is on trial.
     OnTrial(ChangeId),
+    /// What it brought could not be told: it goes no further.
+    Inconclusive(ChangeId),
     /// It was rejected, and no host gets it.
     Rejected(ChangeId),
     /// It waits until what comes before it is decided.
@@ -251,7 +255,13 @@ pub fn stands(state: &State, scope: &Scope, environment: &Environment) -> Option
     Some(match mark(state, scope, environment) {
         _ if good == *environment => Stands::Good,
         Some(Mark::Rejected(change)) => Stands::Rejected(change),
-        Some(Mark::OnTrial(change)) if coming.as_ref() == Some(environment) => Stands::OnTrial(change),
+        Some(Mark::OnTrial(change)) if coming.as_ref() == Some(environment) => {
+            if state.changes.get(&change).is_some_and(Change::open) {
+                Stands::OnTrial(change)
+            } else {
+                Stands::Inconclusive(change)
+            }
+        }
         _ if coming.as_ref() == Some(environment) => {
             let waves = waves(state, scope, environment).map(|waves| (waves.open, u32::try_from(waves.sizes.len()).unwrap_or(u32::MAX)));
             let (open, waves) = waves.unwrap_or((1, 1));

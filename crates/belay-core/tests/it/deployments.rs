@@ -301,6 +301,44 @@ fn nothing_is_offered_that_a_machine_does_not_have() {
     assert!(matches!(refused, Answer::Forbidden(_)));
 }
 
+#[test]
+fn a_machine_that_nobody_is_sent_to_any_more_keeps_nothing_back() {
+    use belay_core::model::table::{Outpost, OutpostId};
+    let mut lab = settled();
+    let (from, to) = (lab.now - Span::from_min(2), lab.now - Span::from_min(1));
+    deployed(&mut lab, "puppet1", &[(A, "aaaaaaa", from, to), (B, "bbbbbbb", from, to)]);
+    deployed(&mut lab, "puppet2", &[(A, "0123abc", from, to)]);
+    let stands = |lab: &mut Lab, host: &str, left: Option<Timestamp>| {
+        let host = HostId::parse(host).unwrap();
+        let id = OutpostId::of(&host, "relay");
+        let outpost = Outpost { host, token: Some("relay".into()), since: from, heard: to, left };
+        lab.state.apply(lab.now, &Fact::OutpostSet { id, outpost: Some(Box::new(outpost)) });
+    };
+    stands(&mut lab, "puppet1", None);
+    stands(&mut lab, "puppet2", None);
+    assert!(matches!(publish(&mut lab, B), Answer::Conflict(_)));
+    let left = lab.now;
+    stands(&mut lab, "puppet2", Some(left));
+    assert_eq!(publish(&mut lab, B), Answer::Done);
+    lab.report(told("web01", A).kind(RunKind::Unchanged));
+    assert_eq!(version_of(&lab), Version::Named("aaaaaaa".into()), "what it has is nothing to go by either");
+}
+
+#[test]
+fn one_whose_content_could_not_be_told_goes_no_further() {
+    let mut lab = settled();
+    publish(&mut lab, B);
+    let first = who_gets(&lab, B);
+    round(&mut lab, &[(B, "new")]);
+    lab.pass(Span::from_min(31));
+    lab.conclude(1, Outcome::Inconclusive(belay_core::model::verdict::Gap::NoData));
+    assert!(!lab.state.changes[&ChangeId(1)].open());
+    for _ in 0..3 {
+        round(&mut lab, &[]);
+    }
+    assert_eq!(who_gets(&lab, B), first, "who has it keeps it, nobody else gets it");
+}
+
 fn version_of(lab: &Lab) -> Version {
     let run = lab.journal.iter().rev().find_map(|(_, fact)| match fact {
         Fact::RunRecorded { run, .. } => Some(run.version.clone()),

@@ -48,10 +48,16 @@ impl Control {
         self.git(&["checkout", "--quiet", "-B", branch])?;
         write(&self.repository.join("environment.conf"), "environment_timeout = 0\n")?;
         write(&self.repository.join("manifests/site.pp"), &site(release, self.port))?;
+        write(&self.repository.join("modules/app/files/motd"), &format!("welcome to {release}\n"))?;
         self.git(&["add", "--all"])?;
         let who = ["-c", "user.name=pipeline", "-c", "user.email=pipeline@example.com"];
         self.git(&[who.as_slice(), &["commit", "--quiet", "--allow-empty", "--message", release]].concat())?;
         Ok(self.git(&["rev-parse", "HEAD"])?.trim().to_owned())
+    }
+
+    /// The commit that a branch is at.
+    pub fn head(&self, branch: &str) -> anyhow::Result<String> {
+        Ok(self.git(&["rev-parse", branch])?.trim().to_owned())
     }
 
     /// A branch of its own for what was committed last, as a pipeline makes it: `production_9f2c1e0`.

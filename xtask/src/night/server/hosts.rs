@@ -103,6 +103,12 @@ impl Hosts {
         read().with_context(|| format!("read {}", file.display()))
     }
 
+    /// The file whose content stands in no manifest.
+    pub fn motd(&self, host: &str) -> anyhow::Result<String> {
+        let file = self.host(host).join("etc/motd");
+        std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))
+    }
+
     /// The lock that Puppet itself looks at.
     pub fn lock(&self, host: &str) -> PathBuf {
         self.host(host).join("puppet/state/agent_disabled.lock")

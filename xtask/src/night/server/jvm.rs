@@ -191,6 +191,19 @@ impl Puppetserver {
         environment(&self.folder, self.port, name, release)
     }
 
+    /// What lies behind a `source` in an environment becomes another.
+    pub fn motd(&self, name: &str, text: &str) -> anyhow::Result<()> {
+        write(&self.environments().join(name).join("modules/app/files/motd"), text)
+    }
+
+    /// A file as it was in a version of an environment, as puppetserver has it told.
+    pub fn code_content(&self, environment: &str, version: &str, path: &str) -> anyhow::Result<String> {
+        let mut command = Command::new(self.folder.join("bin/belay-code-content"));
+        let output = command.args([environment, version, path]).stdin(Stdio::null()).output().context("start belay-code-content")?;
+        ensure!(output.status.success(), "belay-code-content: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     /// Where its authority lies, once it was started.
     pub fn authority(&self) -> PathBuf {
         self.folder.join("ca")
@@ -288,6 +301,7 @@ fn environment(folder: &Path, port: u16, name: &str, release: &str) -> anyhow::R
     write(&script, include_str!("../../../../integrations/puppet/config_version.sh"))?;
     executable(&script)?;
     write(&root.join("environment.conf"), "config_version = 'scripts/config_version.sh $environmentpath $environment'\n")?;
+    write(&root.join("modules/app/files/motd"), "welcome\n")?;
     write(&root.join("manifests/site.pp"), &site(release, port))
 }
 

@@ -107,6 +107,7 @@ pub(super) fn in_place(stage: &mut Stage<'_>) -> anyhow::Result<Value> {
     let tale = stage.tale;
     tale.say("-- in place: r10k deploys the branch over itself; no config_version says which commit it is");
     ensure!(round(stage, &PLACED)?.is_empty(), "nothing was deployed, and yet a host changed");
+    let first = control.head("inplace")?;
     let commit = control.commit("inplace", "5")?;
     control.deploy("inplace")?;
     wait_for("the deployment to be noticed", LIMIT, || {
@@ -120,6 +121,9 @@ pub(super) fn in_place(stage: &mut Stage<'_>) -> anyhow::Result<Value> {
     let hosts = whole["hosts"].as_array().map_or(0, Vec::len);
     ensure!(change["version"] == json!(commit) && hosts == PLACED.len(), "it is not one Change at commit {commit}: {whole}");
     tale.say(&format!("{} is one Change on {hosts} hosts, at the commit that r10k noted: {commit}", id(&change)?));
+    let file = "modules/app/files/motd";
+    let old = stage.puppetserver.code_content("inplace", &first, file)?;
+    ensure!(old == "welcome to 1\n", "the git object of the commit before is another: {old}");
     let before = stage.hosts.state(PLACED[0])?;
     let ran = stage.hosts.run(PLACED[0], &["--environment", "r141"])?.is(0)?;
     ensure!(stage.hosts.state(PLACED[0])? == before, "the environment of another release came");

@@ -9,4 +9,10 @@ node default {
     mode    => '0644',
     content => "# Managed by Puppet.\nrelease = @RELEASE@\n",
   }
+  # What is in it stands in no manifest.
+  file { '/proc/self/cwd/etc/motd':
+    ensure => file,
+    mode   => '0644',
+    source => 'puppet:///modules/app/motd',
+  }
 }
