@@ -1,9 +1,9 @@
 //! `cargo xtask bench gate`: what a run pays for the gate and the classifier. As processes from the
-//! local file, with the server gone; at the server, over keep-alive connections at a steady rate; and
-//! what the agent takes while it waits. There is no peer that does this.
+//! local file, with the server gone; at the server, over keep-alive connections at a steady rate, while
+//! reports come in; and what the agent takes while it waits. There is no peer that does this.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +12,8 @@ use anyhow::{Context, bail, ensure};
 use serde_json::json;
 
 use super::catalog::{FILES, HOST, catalog, report};
+use super::reports::fleet::{Command as Report, Fleet};
+use super::reports::send;
 
 const CONFIG: &str = "[[class]]\nname = \"all\"\nhosts = [\"*\"]\nenforce = \"rejected\"\nenvironments = { \"142\" = \"production\" }\n";
 /// Runs of each process that are timed.
@@ -20,6 +22,8 @@ const PROCESSES: usize = 200;
 const RATE: u32 = 2_000;
 const CONNECTIONS: u32 = 8;
 const LASTS: Duration = Duration::from_secs(10);
+/// Reports a second that come in meanwhile.
+const REPORTS: u32 = 60;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub fn run(root: &Path, words: &[&str]) -> anyhow::Result<ExitCode> {
@@ -37,7 +41,16 @@ pub fn run(root: &Path, words: &[&str]) -> anyhow::Result<ExitCode> {
     bench.write("release", "142\n")?;
     bench.write("agent.toml", &bench.agent_toml())?;
     let resident_kb = bench.agent()?;
-    let server_ms = at_the_server(bench.port, HOST, viewer.trim())?;
+    let relay = bench.belay(&["token", "add", "bench-reports", "--relay", "*", "--state", &bench.path("state")])?;
+    let fleet = Fleet::make(root, (LASTS.as_secs() as usize + 1) * REPORTS as usize)?;
+    let address = SocketAddr::from(([127, 0, 0, 1], bench.port));
+    send::all(address, Some(relay.trim()), &fleet.known, 4)?;
+    let (server_ms, reports_per_s) = std::thread::scope(|scope| {
+        let sending = scope.spawn(|| steadily(address, relay.trim(), &fleet.timed));
+        let asked = at_the_server(bench.port, HOST, viewer.trim());
+        let sent = sending.join().unwrap_or_else(|_| bail!("the sender panicked"));
+        asked.and_then(|asked| Ok((asked, sent?)))
+    })?;
     stop(&mut server)?;
     let enc = bench.processes(&["enc", HOST])?;
     let gate = bench.processes(&["gate", "--environment", "production"])?;
@@ -46,12 +59,15 @@ pub fn run(root: &Path, words: &[&str]) -> anyhow::Result<ExitCode> {
     println!("enc      p50 {:.2} ms, p99 {:.2} ms   ({PROCESSES} processes, the server gone)", enc.0, enc.1);
     println!("gate     p50 {:.2} ms, p99 {:.2} ms", gate.0, gate.1);
     println!("hook     p50 {:.2} ms, p99 {:.2} ms   (a catalog of {FILES} files is read and weighed)", hook.0, hook.1);
-    println!("server   p50 {:.2} ms, p99 {:.2} ms   ({:.0} questions a second answered)", server_ms.0, server_ms.1, server_ms.2);
+    println!(
+        "server   p50 {:.2} ms, p99 {:.2} ms   ({:.0} questions a second answered, {reports_per_s:.0} reports a second taken)",
+        server_ms.0, server_ms.1, server_ms.2
+    );
     println!("agent    {resident_kb} KB resident while it waits");
     let ours = json!({
         "enc_p50_ms": round(enc.0), "enc_p99_ms": round(enc.1), "gate_p50_ms": round(gate.0), "gate_p99_ms": round(gate.1),
         "gate_catalog_1000_p50_ms": round(hook.0), "gate_catalog_1000_p99_ms": round(hook.1),
-        "server_gate_p50_ms": round(server_ms.0), "server_gate_p99_ms": round(server_ms.1), "server_gate_per_s": round(server_ms.2),
+        "server_gate_p50_ms": round(server_ms.0), "server_gate_p99_ms": round(server_ms.1), "server_gate_per_s": round(server_ms.2), "reports_per_s": round(reports_per_s),
         "agent_idle_resident_kb": resident_kb,
     });
     println!("{}", json!({"bench": "gate", "ours": ours, "peers": {}}));
@@ -152,6 +168,23 @@ fn percentiles(mut times: Vec<f64>) -> (f64, f64) {
     times.sort_by(f64::total_cmp);
     let at = |part: f64| times.get(((times.len() as f64 * part) as usize).min(times.len().saturating_sub(1))).copied().unwrap_or_default();
     (at(0.5), at(0.99))
+}
+
+/// Sends reports at their rate until the time is over; how many a second were acknowledged.
+fn steadily(to: SocketAddr, secret: &str, reports: &[Report]) -> anyhow::Result<f64> {
+    let (begun, pace) = (Instant::now(), Duration::from_secs(1) / REPORTS);
+    let mut sent = 0;
+    for (report, nth) in reports.iter().zip(0..) {
+        if begun.elapsed() >= LASTS {
+            break;
+        }
+        if let Some(early) = (pace * nth).checked_sub(begun.elapsed()) {
+            std::thread::sleep(early);
+        }
+        send::one(to, Some(secret), report)?;
+        sent += 1;
+    }
+    Ok(f64::from(sent) / begun.elapsed().as_secs_f64())
 }
 
 /// Each connection asks at its share of the rate; a question that begins late because the one before

@@ -2,12 +2,12 @@
 //! its PostgreSQL, one after the other, over as many connections. Counted is what can be read again, not what was acknowledged.
 //! Then another Belay, on whose hosts nothing is installed and to which nobody sends, learns the fleet from that PuppetDB.
 
-mod fleet;
+pub mod fleet;
 mod meter;
 mod ours;
 mod pull;
 pub mod puppetdb;
-mod send;
+pub mod send;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -23,7 +23,8 @@ pub fn all(to: SocketAddr, secret: Option<&str>, commands: &[Command], senders: 
     })
 }
 
-fn one(to: SocketAddr, secret: Option<&str>, command: &Command) -> anyhow::Result<()> {
+/// Sends one of them.
+pub fn one(to: SocketAddr, secret: Option<&str>, command: &Command) -> anyhow::Result<()> {
     let (bearer, plain) = (secret.map(|secret| format!("Bearer {secret}")), command.plain.to_string());
     let mut headers = vec![
         ("Content-Type", "application/json; charset=utf-8"),

@@ -60,6 +60,32 @@ pub(super) fn gate_said(ran: &Ran) -> &str {
     ran.said.find("belay gate:").map_or("", |at| ran.said[at..].lines().next().unwrap_or_default())
 }
 
+/// A pin goes before the release, while it lasts; a rehearsal shows it.
+fn pinned(stage: &Stage<'_>, host: &str) -> anyhow::Result<()> {
+    stage.belay.cli(&["pin", host, "--environment", "r141", "--for", "1h", "--reason", "a look at 141's catalog"])?;
+    stage.classified(host, "r141")?;
+    stage.hosts.run(host, &["--noop"])?.says(&["environment 'r141'", "noop"])?;
+    stage.belay.cli(&["pin", host, "--end", "--reason", "seen"])?;
+    stage.classified(host, "r142")?;
+    stage.tale.say(&format!("{host} was pinned to r141 for a rehearsal, and is not any more"));
+    Ok(())
+}
+
+/// The classifier that a site had keeps its say in everything but the environment.
+fn wrapped(stage: &Stage<'_>, host: &str) -> anyhow::Result<()> {
+    let says = "---\nclasses:\n  app: {}\nparameters:\n  role: web\nenvironment: r141\n";
+    stage.puppetserver.wrap(Some(says))?;
+    let said = stage.puppetserver.classify(host)?;
+    ensure!(said.contains("environment: r142") && said.contains("role: web"), "it says: {said}");
+    let ran = stage.hosts.run(host, &[])?;
+    stage.puppetserver.wrap(None)?;
+    ran.is(0)?;
+    let classes = std::fs::read_to_string(stage.hosts.host(host).join("puppet/state/classes.txt")).context("read classes.txt")?;
+    ensure!(classes.lines().any(|class| class == "app"), "the other classifier's class is not in the catalog: {classes}");
+    stage.tale.say(&format!("{host}: the classifier of before names class app and r141, and gets r142 with class app"));
+    Ok(())
+}
+
 /// Nothing of Belay's is on these hosts. The puppetserver gives them what belongs to their release, whatever they ask for, and
 /// another environment within seconds of another release.
 pub(super) fn classifier(stage: &Stage<'_>) -> anyhow::Result<Value> {
@@ -87,5 +113,7 @@ pub(super) fn classifier(stage: &Stage<'_>) -> anyhow::Result<Value> {
     let changes = stage.belay.list("/api/v1/changes")?;
     let wrong: Vec<&Value> = changes.iter().filter(|change| change["class"] == "classified" && change["outcome"] == "rejected").collect();
     ensure!(wrong.is_empty(), "what belongs to the release was rejected: {wrong:?}");
+    pinned(stage, stays)?;
+    wrapped(stage, stays)?;
     Ok(json!({ "propagated_to": 0, "environment_kept": "r142", "classified_after_release_s": known_s }))
 }

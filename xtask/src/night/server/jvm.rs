@@ -228,6 +228,21 @@ impl Puppetserver {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
+    /// Another classifier was there first: Belay's speaks over it, or is asked alone again.
+    pub fn wrap(&self, other: Option<&str>) -> anyhow::Result<()> {
+        let (script, alone) = (self.folder.join("bin/belay-enc"), self.folder.join("belay/agent.toml"));
+        let wrapping = self.folder.join("belay/wrapping.toml");
+        let text = std::fs::read_to_string(&script).context("read the classifier's script")?;
+        let text = text.replace(&wrapping.display().to_string(), &alone.display().to_string());
+        let Some(says) = other else { return write(&script, &text) };
+        let first = self.folder.join("bin/other-enc");
+        write(&first, &format!("#!/bin/sh\ncat <<'END'\n{says}END\n"))?;
+        executable(&first)?;
+        let own = std::fs::read_to_string(&alone).context("read agent.toml")?;
+        write(&wrapping, &own.replace("[enc]\n", &format!("[enc]\nwrap = [\"{}\"]\n", first.display())))?;
+        write(&script, &text.replace(&alone.display().to_string(), &wrapping.display().to_string()))
+    }
+
     /// How many reports wait on its disk.
     pub fn spooled(&self) -> usize {
         let spool = std::fs::read_dir(self.folder.join("var/belay/spool"));
@@ -302,6 +317,7 @@ fn environment(folder: &Path, port: u16, name: &str, release: &str) -> anyhow::R
     executable(&script)?;
     write(&root.join("environment.conf"), "config_version = 'scripts/config_version.sh $environmentpath $environment'\n")?;
     write(&root.join("modules/app/files/motd"), "welcome\n")?;
+    write(&root.join("modules/app/manifests/init.pp"), "# What a classifier may name.\nclass app {\n}\n")?;
     write(&root.join("manifests/site.pp"), &site(release, port))
 }
 
