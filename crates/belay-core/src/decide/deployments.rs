@@ -95,6 +95,14 @@ pub(super) fn before(state: &State, change: &Change, scope: &Scope) -> Option<En
     if is_good { Some(good) } else { words().filter(|before| before != environment) }
 }
 
+/// The deployment that a Change came with, and what its hosts get in place of it, where it was rejected.
+pub fn replaced(state: &State, change: &Change) -> Option<(Environment, Environment)> {
+    let scope = Scope { class: change.class.clone(), release: change.release.clone() };
+    let bad = change.environment.as_ref().filter(|bad| matches!(mark(state, &scope, bad), Some(Mark::Rejected(_))))?;
+    let good = before(state, change, &scope)?;
+    Some((bad.clone(), good))
+}
+
 /// The item that stands for the deployment in which new content came, where it is not known to be good. What does not
 /// compile is blamed on it only where nothing else is on trial: it takes nothing's place.
 pub(super) fn brought(

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use super::{ailing, change as words, class, feed, hold};
-use crate::decide::reverts;
+use crate::decide::{deployments, reverts};
 use crate::model::alert::{Alert, AlertPart, Subject};
 use crate::model::change::Change;
 use crate::model::gate::Enforce;
 use crate::model::ids::{ChangeId, HostId};
-use crate::model::item::{ItemKey, Mark, REVERT_KIND};
+use crate::model::item::{DEPLOYMENT_KIND, ItemKey, Mark, REVERT_KIND};
 use crate::model::report::RunKind;
 use crate::model::revert::{Progress, Revert};
 use crate::model::time::Timestamp;
@@ -171,7 +171,9 @@ fn done(state: &State, change: &Change) -> Vec<String> {
         });
     }
     let reverts: Vec<String> = state.reverts.values().filter(|revert| revert.change == change.id).map(|one| revert(state, one)).collect();
-    if reverts.is_empty() && !lines.is_empty() {
+    if let Some((bad, good)) = deployments::replaced(state, change).filter(|_| !lines.is_empty()) {
+        lines.push(format!("the classifier gives {bad} to nobody any more: its hosts get {good} with their next run"));
+    } else if reverts.is_empty() && !lines.is_empty() {
         lines.push("nothing was reverted: that is asked for".to_owned());
     }
     lines.extend(reverts);
@@ -263,6 +265,7 @@ fn undo(state: &State, change: &Change) -> Vec<String> {
         let old = change.words.get(key).map(|words| words.old.as_str()).unwrap_or_default();
         let how = match marked.mark {
             Mark::Accepted(by) => format!("accepted by {by}"),
+            Mark::Adopted if &*key.kind == DEPLOYMENT_KIND => "nothing new came with it".to_owned(),
             Mark::Adopted | Mark::OnTrial(_) | Mark::Rejected(_) => "there since enrolment".to_owned(),
         };
         if !old.is_empty() {

@@ -212,6 +212,10 @@ fn new_content_puts_the_deployment_on_trial_and_a_rejection_takes_its_hosts_back
     lab.pass(Span::from_min(31));
     lab.conclude(1, Outcome::Rejected);
     assert_eq!(who_gets(&lab, A).len(), HOSTS, "also the first of them");
+    let told = belay_core::explain::alert::alert(&lab.state, &belay_core::model::alert::Subject::Change(ChangeId(1)), lab.now).unwrap();
+    let text = format!("{told:?}");
+    assert!(text.contains(&format!("gives {B} to nobody any more: its hosts get {A} with their next run")), "{text}");
+    assert!(text.contains("(nothing new came with it)"), "{text}");
     assert_eq!(publish(&mut lab, C), Answer::Done);
     assert_eq!(who_gets(&lab, C).len(), 1, "the next one has its own trial");
 }

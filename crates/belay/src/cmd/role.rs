@@ -23,7 +23,7 @@ pub enum Action {
 
 const ROLES: [(&str, &str); 4] = [
     ("viewer", "look at everything; alter nothing"),
-    ("operator", "act on hosts: hold them, extend and end their own holds, revert, bring reports, set facts"),
+    ("operator", "act on hosts: hold them, extend and end their own holds, revert, publish deployments, bring reports, set facts"),
     ("approver", "decide: accept and reject Changes, pin hosts, end holds of others"),
     ("admin", "everything: credentials, accounts, sessions, backups"),
 ];
