@@ -218,7 +218,7 @@ impl<'t> Stage<'t> {
         // All of them: each waits half a minute, idle, for the answer to its certificate request.
         side_by_side(names.len(), names, |host| self.hosts.run(host, first_environment(host))?.is(2).map(drop))?;
         wait_for("the reports of the first runs", LIMIT, || {
-            let runs = self.belay.list("/api/v1/runs")?;
+            let runs = self.belay.list("/api/v1/runs?limit=500")?;
             let lacking: Vec<&str> =
                 names.iter().copied().filter(|host| !runs.iter().any(|run| run["host"] == **host && run["kind"] == "changed")).collect();
             Ok(if lacking.is_empty() { Ok(()) } else { Err(format!("no run of {}", lacking.join(", "))) })
@@ -238,7 +238,7 @@ impl<'t> Stage<'t> {
     }
 
     fn runs_of(&self, host: &str) -> anyhow::Result<Vec<Value>> {
-        Ok(self.belay.list("/api/v1/runs")?.into_iter().filter(|run| run["host"] == host).collect())
+        Ok(self.belay.list("/api/v1/runs?limit=500")?.into_iter().filter(|run| run["host"] == host).collect())
     }
 
     /// The newest run of a host, once there are more than there were.

@@ -130,7 +130,7 @@ fn values_are_put_as_events_put_them() {
 
 #[test]
 fn a_static_catalog_says_what_lies_behind_a_source() {
-    let metadata = r#"{"/a":{"ftype":"file","checksum":{"type":"sha256","value":"{sha256}e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}}"#;
+    let metadata = r#"{"/a":{"type":"file","checksum":{"type":"sha256","value":"{sha256}e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}}"#;
     let catalog = format!(
         r#"{{"name":"web01.example.com","resources":[{{"type":"File","title":"/a","parameters":{{"source":"puppet:///modules/a/a"}}}}],"metadata":{metadata}}}"#
     );
@@ -139,6 +139,17 @@ fn a_static_catalog_says_what_lies_behind_a_source() {
     assert_eq!(read(&catalog).items.get(key), Some(content));
     let untold = with(r#"{"type":"File","title":"/a","parameters":{"source":"puppet:///modules/a/a"}}"#);
     assert_eq!((untold.items.len(), untold.opaque), (0, 1));
+}
+
+#[test]
+fn what_lies_behind_a_source_is_the_same_in_a_recorded_static_catalog_and_in_the_report() {
+    let offered = read(include_str!("../../src/tools/puppet/fixtures/catalog/static.json"));
+    let report = include_str!("../../src/tools/puppet/fixtures/catalog/static-report.yaml");
+    let report = Puppet.decode(report.as_bytes()).unwrap().report;
+    let motd = ItemKey::new("File", "/proc/self/cwd/etc/motd", "content");
+    let event = report.events.iter().find(|event| event.item.as_ref() == Some(&motd)).unwrap();
+    assert!(event.content.is_some());
+    assert_eq!((offered.items.get(&motd).copied(), offered.opaque), (event.content, 0));
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn resource() -> impl Strategy<Value = String> {
 fn metadata() -> impl Strategy<Value = Vec<String>> {
     let one = |title: &'static str| {
         prop::option::of(0..3_u8).prop_map(move |sum| {
-            sum.map(|sum| format!(r#""{title}":{{"ftype":"file","checksum":{{"type":"md5","value":"{{md5}}{sum}"}}}}"#))
+            sum.map(|sum| format!(r#""{title}":{{"type":"file","checksum":{{"type":"md5","value":"{{md5}}{sum}"}}}}"#))
         })
     };
     (one("/a"), one("/b"), one("/elsewhere")).prop_map(|(a, b, c)| [a, b, c].into_iter().flatten().collect())
@@ -178,7 +178,7 @@ fn a_fault_is_told_with_its_place_in_the_whole_catalog() {
     assert!(fault.offset.abs_diff(place) <= 1, "{fault}, and not {place}");
     assert!(fault.reason.contains("invalid type: integer `5`, expected a string"), "{fault}");
     assert_eq!(Puppet.offered(text.as_bytes(), &host()).unwrap_err(), fault);
-    let sums = [r#""/nowhere":{"ftype":7}"#.to_owned()];
+    let sums = [r#""/nowhere":{"type":7}"#.to_owned()];
     let text = catalog(&[good], &sums);
     assert!(news(&text, &before).unwrap_err().reason.contains("integer `7`"), "also where no resource is of it");
     for at in (0..text.len()).step_by(7) {

@@ -45,7 +45,7 @@ const META_OLD: [&str; 2] = ["stage", "tag"];
 
 /// Raised whenever the same text gives other items than before: what was kept of an applied catalog
 /// by older rules is then compared item by item.
-const RULES: &str = "1";
+const RULES: &str = "2";
 
 /// What is looked at of a catalog. Its resources are read one by one, those that are needed.
 #[derive(Deserialize)]
@@ -78,6 +78,7 @@ struct Resource {
 
 #[derive(Deserialize)]
 struct Metadata {
+    #[serde(rename = "type")]
     ftype: Option<String>,
     checksum: Option<Checksum>,
 }
