@@ -7,21 +7,22 @@ use super::Answer;
 use super::deployments::is_published;
 use super::draft::Draft;
 use crate::model::deployment::{DEPLOYED_KEPT, Deployed, ENVIRONMENTS_MAX, PLACES_MAX, VERSION_MAX};
-use crate::model::ids::Environment;
+use crate::model::ids::{Environment, HostId};
 use crate::model::item::branch;
 use crate::model::principal::Principal;
 use crate::model::report::Version;
 use crate::model::time::Timestamp;
 use crate::state::{Fact, State};
 
-/// The longest name of a machine, in bytes.
-const PLACE_MAX: usize = 255;
+/// Stands between the machine and who says so: no credential speaks of what another one told.
+const BY: &str = " by ";
 
 /// The machines that tell what they have, without those that nobody is sent to any more: an outpost that is not waited for, or
 /// was forgotten.
 fn places(state: &State) -> impl Iterator<Item = (&str, &BTreeMap<Environment, Vec<Deployed>>)> {
     let counts = |place: &str| {
-        let mut here = state.outposts.values().filter(|outpost| outpost.host.as_str() == place).peekable();
+        let host = place.split(BY).next();
+        let mut here = state.outposts.values().filter(|outpost| Some(outpost.host.as_str()) == host).peekable();
         if here.peek().is_none() { state.outposts.is_empty() } else { here.any(|outpost| outpost.left.is_none()) }
     };
     let told = state.deployed.iter().filter(|(_, there)| !there.is_empty());
@@ -53,14 +54,12 @@ pub(super) fn version(state: &State, environment: &Environment, began: Timestamp
 }
 
 /// A machine that makes configurations tells what it has.
-pub(super) fn told(draft: &mut Draft<'_>, principal: &Principal, place: &str, environments: &BTreeMap<Environment, Deployed>) -> Answer {
+pub(super) fn told(draft: &mut Draft<'_>, principal: &Principal, host: &HostId, environments: &BTreeMap<Environment, Deployed>) -> Answer {
     let Principal::Relay(_) = principal else {
         return Answer::Forbidden("only a relay tells what is deployed on its machine".to_owned());
     };
-    if place.is_empty() || place.len() > PLACE_MAX || place.chars().any(char::is_control) {
-        return Answer::Unprocessable("host: it is no name of a machine".to_owned());
-    }
-    let known = draft.state.deployed.get(place);
+    let place = format!("{host}{BY}{}", principal.actor());
+    let known = draft.state.deployed.get(&place);
     if known.is_none() && draft.state.deployed.len() >= PLACES_MAX {
         return Answer::Unprocessable(format!("host: {PLACES_MAX} machines tell of their deployments already"));
     }
@@ -80,10 +79,10 @@ pub(super) fn told(draft: &mut Draft<'_>, principal: &Principal, place: &str, en
         deployed.push(new);
         let surplus = deployed.len().saturating_sub(DEPLOYED_KEPT);
         deployed.drain(..surplus);
-        draft.push(Fact::DeployedSet { place: place.to_owned(), environment: environment.clone(), deployed });
+        draft.push(Fact::DeployedSet { place: place.clone(), environment: environment.clone(), deployed });
     }
     for gone in known.into_iter().flat_map(BTreeMap::keys).filter(|known| !environments.contains_key(*known)) {
-        draft.push(Fact::DeployedSet { place: place.to_owned(), environment: gone.clone(), deployed: Vec::new() });
+        draft.push(Fact::DeployedSet { place: place.clone(), environment: gone.clone(), deployed: Vec::new() });
     }
     Answer::Done
 }

@@ -128,8 +128,8 @@ pub enum Input {
     Deployed {
         /// Who says so, by credential.
         principal: Principal,
-        /// The machine.
-        place: String,
+        /// The machine, as it calls itself.
+        host: HostId,
         /// All that it has whose deployment is known, each with the newest one.
         environments: BTreeMap<Environment, Deployed>,
     },
@@ -445,7 +445,7 @@ pub fn decide(state: &State, now: Timestamp, input: &Input) -> (Vec<Fact>, Answe
         Input::Publish { principal, environment, withdraw, reason } => {
             deployments::publish(&mut draft, principal, environment, *withdraw, reason)
         }
-        Input::Deployed { principal, place, environments } => deployed::told(&mut draft, principal, place, environments),
+        Input::Deployed { principal, host, environments } => deployed::told(&mut draft, principal, host, environments),
         Input::Heard { principal, door, at } => feeds::heard(&mut draft, principal, door, *at),
         Input::Unreadable { principal, inbox, host, digest, reason } => {
             intake::unreadable(&mut draft, principal, *inbox, host.as_deref(), *digest, reason)

@@ -11,7 +11,7 @@ use crate::model::alert::Subject;
 use crate::model::gate::HoldOrder;
 use crate::model::hold::{Broken, Hold, HoldScope};
 use crate::model::host::{Agent, OwnFacts};
-use crate::model::ids::{HoldId, HostId};
+use crate::model::ids::{HoldId, HostId, one_line};
 use crate::model::policy::Pattern;
 use crate::model::principal::{Actor, Principal};
 use crate::state::{Fact, NoteKind};
@@ -242,5 +242,5 @@ fn short(text: &str) -> String {
 
 /// The first characters of a text of a host, none of which a terminal would obey.
 pub(super) fn shortened(text: &str, max: usize) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(max).collect()
+    one_line(text, max)
 }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::ids::one_line;
 use super::policy::Pattern;
 use super::principal::{Actor, Principal};
 use super::time::{Span, Timestamp};
@@ -51,7 +52,7 @@ impl FeedId {
     }
 
     fn read(text: &str) -> Self {
-        Self(text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(NAME_MAX).collect())
+        Self(one_line(text, NAME_MAX))
     }
 
     /// Its name as text.

@@ -236,6 +236,11 @@ impl fmt::Debug for Digest {
     }
 }
 
+/// The first characters of somebody's text, none of which a terminal would obey.
+pub(crate) fn one_line(text: &str, max: usize) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(max).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

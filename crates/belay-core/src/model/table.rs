@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::ids::HostId;
+use super::ids::{HostId, one_line};
 use super::time::Timestamp;
 
 /// Which table. A later one is greater; a restore from a backup begins another history, as with stands.
@@ -76,7 +76,7 @@ impl OutpostId {
     }
 
     fn read(text: &str) -> Self {
-        Self(text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(NAME_MAX).collect())
+        Self(one_line(text, NAME_MAX))
     }
 
     /// Its name as text.

@@ -284,7 +284,7 @@ fn deployed(lab: &mut Lab, place: &str, what: &[(&str, &str, Timestamp, Timestam
     let one = |(name, version, began, ended): &(&str, &str, Timestamp, Timestamp)| {
         (environment(name), Deployed { version: Some((*version).to_owned()), began: *began, ended: *ended })
     };
-    lab.tell(&Input::Deployed { principal: relay(), place: place.to_owned(), environments: what.iter().map(one).collect() })
+    lab.tell(&Input::Deployed { principal: relay(), host: HostId::parse(place).unwrap(), environments: what.iter().map(one).collect() })
 }
 
 #[test]
@@ -301,7 +301,11 @@ fn nothing_is_offered_that_a_machine_does_not_have() {
     deployed(&mut lab, "puppet1", &[(A, "aaaaaaa", from, to)]);
     assert_eq!(who_gets(&lab, A).len(), HOSTS, "it is gone from one of them");
     assert_eq!(folded(&lab).deployed, lab.state.deployed);
-    let refused = lab.tell(&Input::Deployed { principal: admin(), place: "x".into(), environments: BTreeMap::new() });
+    let other = Principal::Relay(Pattern::new("db*"));
+    let host = HostId::parse("puppet1").unwrap();
+    lab.tell(&Input::Deployed { principal: other, host: host.clone(), environments: BTreeMap::new() });
+    assert!(lab.state.deployed["puppet1 by relay:web*"].contains_key(&environment(A)), "what one said is not another's to take back");
+    let refused = lab.tell(&Input::Deployed { principal: admin(), host, environments: BTreeMap::new() });
     assert!(matches!(refused, Answer::Forbidden(_)));
 }
 

@@ -17,7 +17,7 @@ use super::super::mark;
 use super::super::refusal::Refusal;
 use super::super::route::{Call, Param, Reply};
 use super::runs::change_id;
-use super::{if_match, invalid, outposts, settled};
+use super::{if_match, invalid, outposts, settled, spoken};
 use crate::drive::Keep;
 
 /// The longest time an answer to a poll is kept back.
@@ -181,8 +181,7 @@ pub(crate) async fn ask_gate(call: Call) -> Result<GateView, Refusal> {
 /// A host's agent tells what stands there, and gets its policy. Where the host has the newest one
 /// and is ready to wait, the answer comes when there is a newer one.
 pub(crate) async fn poll(call: Call, body: PollBody) -> Result<Reply<PollAnswer>, Refusal> {
-    belay_api::agent::speaks(body.protocol)
-        .map_err(|why| Refusal::new(axum::http::StatusCode::BAD_REQUEST, why.code(), why.to_string()))?;
+    spoken(body.protocol)?;
     let principal = call.principal()?;
     let host = body.host().map_err(|error| invalid(vec![error]))?;
     let own = match &principal {
@@ -211,7 +210,7 @@ pub(crate) async fn poll(call: Call, body: PollBody) -> Result<Reply<PollAnswer>
 
 /// The policies of the hosts that a relay speaks for, as far as it needs them to classify.
 pub(crate) async fn policies(call: Call, ask: PoliciesAsk) -> Result<Reply<PoliciesAnswer>, Refusal> {
-    belay_api::agent::speaks(ask.protocol).map_err(|why| Refusal::new(axum::http::StatusCode::BAD_REQUEST, why.code(), why.to_string()))?;
+    spoken(ask.protocol)?;
     let principal = call.principal()?;
     if let (Principal::Relay(_), Some(told)) = (&principal, &ask.table) {
         return outposts::tables(&call, &principal, &ask, told).await;

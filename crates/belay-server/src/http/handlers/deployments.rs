@@ -3,11 +3,11 @@
 use belay_api::agent::{DeploymentsBody, DeploymentsTaken};
 use belay_api::http::{DeploymentRow, Page, PublishBody, WithdrawBody};
 use belay_core::decide::Input;
-use belay_core::model::ids::Environment;
+use belay_core::model::ids::{Environment, HostId};
 
 use super::super::refusal::Refusal;
 use super::super::route::{Call, Reply};
-use super::{invalid, settled};
+use super::{invalid, settled, spoken};
 use crate::drive::Keep;
 
 /// All there are.
@@ -35,11 +35,11 @@ async fn decide(call: &Call, environment: &str, withdraw: bool, reason: String) 
 
 /// A relay tells what its machine has.
 pub(crate) async fn told(call: Call, body: DeploymentsBody) -> Result<Reply<DeploymentsTaken>, Refusal> {
-    belay_api::agent::speaks(body.protocol)
-        .map_err(|why| Refusal::new(axum::http::StatusCode::BAD_REQUEST, why.code(), why.to_string()))?;
+    spoken(body.protocol)?;
     let environments = body.told(call.app.drive.now()).map_err(invalid)?;
     let taken = u32::try_from(environments.len()).unwrap_or(u32::MAX);
-    let input = Input::Deployed { principal: call.principal()?, place: body.host, environments };
+    let host = HostId::parse(&body.host).map_err(|bad| Refusal::bad_request(format!("host: {bad}")))?;
+    let input = Input::Deployed { principal: call.principal()?, host, environments };
     settled(call.app.drive.decide(input, Keep::default()).await?)?;
     Ok(DeploymentsTaken { environments: taken }.into())
 }

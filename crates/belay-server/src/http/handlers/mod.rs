@@ -58,6 +58,11 @@ fn page<T, R>(page: PageOf<T>, row: impl FnMut(T) -> R) -> Page<R> {
     Page { items: page.items.into_iter().map(row).collect(), next: page.next.map(|next| next.to_string()) }
 }
 
+/// Refuses a protocol of hosts that is not spoken here.
+fn spoken(protocol: u32) -> Result<(), Refusal> {
+    belay_api::agent::speaks(protocol).map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, why.code(), why.to_string()))
+}
+
 /// What the drive answered to a command, as a refusal where it is one.
 pub(crate) fn settled(answer: Answer) -> Result<(), Refusal> {
     match answer {
