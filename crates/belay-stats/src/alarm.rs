@@ -13,6 +13,7 @@
 use std::cell::Cell;
 
 use crate::contrast::Contrast;
+use crate::robust::largest;
 use crate::track::{Shown, Track};
 
 /// Looks back over which a peer may have shown the same.
@@ -91,15 +92,11 @@ impl Terms<'_> {
     pub fn believed_among(&self, contrast: &Contrast) -> Vec<Option<usize>> {
         let view = contrast.view();
         let share = self.share(view.hosts.len() > 1);
-        let bar = Bar {
-            track: contrast.group(),
-            shown: view.group,
-            alpha: share,
-            terms: *self,
-            group: true,
-            late: (0, 0),
-            price: Cell::default(),
-        };
+        let bar = Bar::of(contrast.group(), view.group, share, *self, true, (0, 0));
+        // More signals lower the price: evidence below that of all together is nowhere enough.
+        if bar.bets_threshold(self.signals).is_none_or(|threshold| bar.evidence <= threshold) {
+            return vec![None; view.group.ln_e.len()];
+        }
         let enough = |look: usize, k: usize| bar.leans(look) && bar.bets_threshold(k).is_some_and(|threshold| bar.bet(look, threshold));
         // More signals lower the price: if all together are not enough, no number is.
         let least = |look: usize| if enough(look, self.signals) { (1..=self.signals).find(|k| enough(look, *k)) } else { None };
@@ -117,6 +114,9 @@ struct Bar<'a> {
     group: bool,
     /// Looks from the origin of the peers' calendar to this stream's first and last moment.
     late: (usize, usize),
+    /// The largest deviation and the largest evidence so far.
+    largest: f64,
+    evidence: f64,
     /// The threshold of the bets that was asked for last, and for how many signals: it is the same at nearly every look.
     price: Cell<Option<(usize, Option<f64>)>>,
 }
@@ -149,21 +149,10 @@ impl<'a> Bars<'a> {
         let last = (0..view.hosts.len()).filter_map(|i| contrast.late(i)).max().unwrap_or(0);
         let host = |(i, shown): (usize, &Option<&'a Shown>)| {
             let (shown, track, late) = ((*shown)?, contrast.host(i)?, contrast.late(i)?);
-            Some(Bar { track, shown, alpha: single, terms, group: false, late: (late, late), price: Cell::default() })
+            Some(Bar::of(track, shown, single, terms, false, (late, late)))
         };
         let hosts = view.hosts.iter().enumerate().map(host).collect();
-        Self {
-            group: Bar {
-                track: contrast.group(),
-                shown: view.group,
-                alpha: share,
-                terms,
-                group: true,
-                late: (0, last),
-                price: Cell::default(),
-            },
-            hosts,
-        }
+        Self { group: Bar::of(contrast.group(), view.group, share, terms, true, (0, last)), hosts }
     }
 
     fn weigh(&self, contrast: &Contrast, jury: &[Vec<f64>]) -> Alarms {
@@ -188,13 +177,17 @@ impl<'a> Bars<'a> {
 /// Whether the others show it too, at a level of one in ten, in windows or in bets.
 fn holds(track: &Track, rest: &Shown) -> bool {
     let Some(reference) = &track.reference else { return true };
-    let largest = rest.deviation.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let evidence = rest.ln_e.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    largest >= reference.quantiles[1]
-        || (evidence >= track.evidence_threshold(0.1, 1.0).unwrap_or(f64::INFINITY) && largest >= reference.quantiles[0])
+    let (deviation, evidence) = (largest(&rest.deviation), largest(&rest.ln_e));
+    deviation >= reference.quantiles[1]
+        || (evidence >= track.evidence_threshold(0.1, 1.0).unwrap_or(f64::INFINITY) && deviation >= reference.quantiles[0])
 }
 
-impl Bar<'_> {
+impl<'a> Bar<'a> {
+    fn of(track: &'a Track, shown: &'a Shown, alpha: f64, terms: Terms<'a>, group: bool, late: (usize, usize)) -> Self {
+        let (largest, evidence) = (largest(&shown.deviation), largest(&shown.ln_e));
+        Self { track, shown, alpha, terms, group, late, largest, evidence, price: Cell::default() }
+    }
+
     fn threshold(&self) -> Option<f64> {
         self.track.reference.as_ref().map(|reference| self.terms.caution * reference.threshold(self.alpha))
     }
@@ -217,7 +210,7 @@ impl Bar<'_> {
 
     fn priced(&self, k: f64) -> Option<f64> {
         let least = self.terms.caution * self.track.evidence_at_least(self.alpha * k)?;
-        if !self.group && self.shown.ln_e.iter().all(|e| *e <= least) {
+        if !self.group && self.evidence <= least {
             return Some(least);
         }
         self.track.evidence_threshold(self.alpha * k, self.terms.signals as f64 / k).map(|bar| self.terms.caution * bar)
@@ -229,9 +222,19 @@ impl Bar<'_> {
     }
 
     fn crosses(&self) -> bool {
-        let windows = self.threshold().is_some_and(|bar| self.shown.deviation.iter().any(|z| *z > bar));
         let bets = |look: usize| self.bets_threshold(self.together(look)).is_some_and(|bar| self.bet(look, bar));
-        windows || (0..self.shown.ln_e.len()).filter(|look| self.leans(*look)).any(bets)
+        self.threshold().is_some_and(|bar| self.largest > bar) || self.bets_may_cross() && self.leaning().any(bets)
+    }
+
+    /// Whether the evidence reaches what it must at any look: more signals lower the price.
+    fn bets_may_cross(&self) -> bool {
+        let most = if self.group { self.terms.together.iter().copied().max().unwrap_or(1) } else { 1 };
+        self.bets_threshold(most).is_some_and(|bar| self.evidence > bar)
+    }
+
+    /// The looks at which the windows lean the way of harm.
+    fn leaning(&self) -> impl Iterator<Item = usize> {
+        (0..self.shown.ln_e.len()).filter(|look| self.leans(*look))
     }
 
     fn bet(&self, look: usize, bar: f64) -> bool {
@@ -257,10 +260,9 @@ impl Bar<'_> {
             ln_e: None,
         };
         if let Some(bar) = self.threshold() {
-            let mut largest = f64::NEG_INFINITY;
             let mut beyond = 0;
-            for (look, z) in deviation.iter().enumerate() {
-                largest = largest.max(*z);
+            let crossing = if self.largest > bar { &deviation[..] } else { &[] };
+            for (look, z) in crossing.iter().enumerate() {
                 // A look without a new value repeats the one before it, and is no second one.
                 let new = self.shown.means[look][0].is_finite();
                 if *z <= bar || !new || alarm.again.is_some() || self.vetoed(look, jury, &mut alarm) {
@@ -276,11 +278,12 @@ impl Bar<'_> {
                     alarm.again = Some(look);
                 }
             }
-            alarm.largest = largest.is_finite().then_some((largest, bar));
-            alarm.p = self.track.reference.as_ref().filter(|_| largest.is_finite()).map(|reference| reference.p_value(largest));
+            alarm.largest = self.largest.is_finite().then_some((self.largest, bar));
+            alarm.p = self.track.reference.as_ref().filter(|_| self.largest.is_finite()).map(|reference| reference.p_value(self.largest));
         }
         if let Some(mut bar) = self.bets_threshold(1).filter(|_| !self.shown.ln_e.is_empty()) {
-            for look in (0..self.shown.ln_e.len()).filter(|look| self.leans(*look)) {
+            let may = self.bets_may_cross();
+            for look in self.leaning().take_while(|_| may) {
                 let here = self.bets_threshold(self.together(look)).unwrap_or(bar);
                 if self.bet(look, here) && !self.vetoed(look, jury, &mut alarm) {
                     alarm.bets = Some(look);
@@ -288,7 +291,7 @@ impl Bar<'_> {
                     break;
                 }
             }
-            alarm.ln_e = Some((self.shown.ln_e.iter().copied().fold(f64::NEG_INFINITY, f64::max), bar));
+            alarm.ln_e = Some((self.evidence, bar));
         }
         alarm
     }

@@ -11,7 +11,7 @@ mod moved;
 use self::moved::{Moved, Sum, mean_of};
 use crate::panel::{Calendar, Design, Panel, Predictor};
 use crate::placebo::Shape;
-use crate::robust::middle_in_place;
+use crate::robust::{finite, middle_in_place};
 use crate::share::Direction;
 use crate::track::{Asked, Betting, Shown, Stream, Track};
 use crate::transform::Scale;
@@ -430,7 +430,7 @@ impl Subject {
 }
 
 fn scale(nature: Nature, past: &[f64]) -> (Scale, f64) {
-    let mut there: Vec<f64> = past.iter().copied().filter(|v| v.is_finite()).collect();
+    let mut there = finite(past);
     let middle = middle_in_place(&mut there);
     let scale = match nature {
         Nature::Proportional if past.iter().any(|v| *v < 0.0) => Scale::proportional(past),

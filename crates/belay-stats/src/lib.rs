@@ -14,6 +14,7 @@ pub mod binomial;
 pub mod contrast;
 pub mod failures;
 pub mod many;
+mod medians;
 pub mod normal;
 pub mod panel;
 pub mod placebo;

@@ -166,20 +166,23 @@ impl Design {
         let until = until.min(panel.steps()).max(origin);
         let from = season.unwrap_or(0).min(origin);
         let known: Vec<bool> = (from..until).map(|t| panel.known(t)).collect();
+        let ones = known.iter().map(|known| f64::from(u8::from(*known))).collect();
         let rows = known.iter().filter(|known| **known).count().max(1) as f64;
-        let mut design = Design { from, columns: Vec::new(), centres: Vec::new(), products: None, origin, ranks: Vec::new() };
-        let mut add = |value: &dyn Fn(usize) -> f64, centred: bool| {
-            let mut column: Vec<f64> = known.iter().enumerate().map(|(i, known)| if *known { value(from + i) } else { 0.0 }).collect();
-            let centre = if centred { column.iter().sum::<f64>() / rows } else { 0.0 };
-            column.iter_mut().zip(&known).filter(|(_, known)| **known).for_each(|(v, _)| *v -= centre);
-            design.columns.push(column);
-            design.centres.push(centre);
-        };
-        add(&|_| 1.0, false);
+        let mut design = Design { from, columns: vec![ones], centres: vec![0.0], products: None, origin, ranks: Vec::new() };
         if !panel.is_empty() {
-            add(&|t| panel.mean[t], true);
-            add(&|t| panel.median[t], true);
-            (0..panel.len()).for_each(|member| add(&|t| panel.stand_in(member, t), true));
+            let medians = &panel.median[from..until];
+            for series in [&panel.mean, &panel.median].into_iter().chain(&panel.members) {
+                let value = |((value, median), known): ((&f64, &f64), &bool)| match (*known, value.is_finite()) {
+                    (true, true) => *value,
+                    (true, false) => *median,
+                    (false, _) => 0.0,
+                };
+                let mut column: Vec<f64> = series[from..until].iter().zip(medians).zip(&known).map(value).collect();
+                let centre = dot(&column, &design.columns[0]) / rows;
+                column.iter_mut().zip(&known).for_each(|(v, known)| *v -= if *known { centre } else { 0.0 });
+                design.columns.push(column);
+                design.centres.push(centre);
+            }
         }
         if panel.len() <= MEMBERS_MAX {
             let columns: Vec<&[f64]> = design.columns.iter().map(Vec::as_slice).collect();

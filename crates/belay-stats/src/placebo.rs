@@ -6,14 +6,22 @@
 //! for counterfactual and synthetic controls", 2021). The maximum over all window lengths and all looks is inside the calibration:
 //! looking after every sample is paid for.
 
-use crate::robust::{MAD_TO_SD, median_in_place, middle_within, quantile_of_sorted};
+use crate::medians;
+use crate::ridge::dot;
+use crate::robust::{MAD_TO_SD, finite, median_in_place, middle_within, quantile_of_sorted};
 use crate::share::Direction;
 
 /// Window lengths over which an effect is averaged, in steps.
 pub const WIDTHS: [usize; 5] = [1, 3, 6, 12, 24];
 
 /// The spread changes slowly from look to look: it is measured at every so many.
-const STRIDE: usize = 4;
+const STRIDE: usize = 8;
+
+/// No deviation counts for more than this.
+const CLIPPED: f64 = 1e9;
+
+/// The median size of what is normal, as a part of its root mean square.
+const NORMAL: f64 = 1.0 / MAD_TO_SD;
 
 /// The part of a window that must be there.
 const PRESENT: f64 = 0.6;
@@ -39,12 +47,18 @@ impl Shape {
     /// The level before step `at`: the median of the last values before it; NaN if none is there.
     #[must_use]
     pub fn level(&self, series: &[f64], at: usize) -> f64 {
-        let mut before: Vec<f64> = series[at.saturating_sub(self.base)..at].iter().copied().filter(|v| v.is_finite()).collect();
+        let mut before = finite(&series[at.saturating_sub(self.base)..at]);
         median_in_place(&mut before).unwrap_or(f64::NAN)
     }
 
     /// As [`Shape::level`], before each of several moments in ascending order: the values before them are kept sorted from one to the next.
     fn levels(&self, series: &[f64], moments: &[usize]) -> Vec<f64> {
+        if let ([first, second, .., last], medians::WINDOW) = (moments, self.base)
+            && second - first == medians::BLOCK
+            && let Some(all) = medians::of_windows(&series[first - self.base..*last])
+        {
+            return all;
+        }
         let mut sorted: Vec<f64> = Vec::with_capacity(self.base + 1);
         let (mut from, mut to) = (0, 0);
         let mut level = |at: usize| {
@@ -226,8 +240,8 @@ impl Past {
     fn spread(&self) -> Vec<Means> {
         let looks = self.shape.horizon;
         let grid: Vec<usize> = (0..looks).step_by(STRIDE).chain([looks - 1]).collect();
-        let mut sizes = WIDTHS.map(|_| vec![0.0; self.changes.len()]);
-        let mut near: Means = [f64::NAN; WIDTHS.len()];
+        let mut sizes = Vec::with_capacity(self.changes.len());
+        let mut near: Means = [NORMAL; WIDTHS.len()];
         let measured: Vec<Means> = grid.iter().map(|&h| self.spread_at(h, &mut sizes, &mut near)).collect();
         let between = |h: usize, w: usize| {
             let (below, above) = (measured[h / STRIDE][w], measured[(h.div_ceil(STRIDE)).min(grid.len() - 1)][w]);
@@ -239,30 +253,27 @@ impl Past {
         (0..looks).map(|h| std::array::from_fn(|w| if defined(h, w) { between(h, w) } else { f64::NAN })).collect()
     }
 
-    /// For each width the larger of half the RMS and the scaled median of how far the placebo changes moved by this look. `near` are the
-    /// medians at the look before: these are not far from them.
-    fn spread_at(&self, look: usize, sizes: &mut [Vec<f64>; WIDTHS.len()], near: &mut Means) -> Means {
-        let (mut squares, mut counts) = ([0.0; WIDTHS.len()], [0; WIDTHS.len()]);
-        for (at, level) in &self.changes {
-            let means = &self.means[at + look];
-            for w in 0..WIDTHS.len() {
-                let size = (means[w] - level).abs();
-                let clipped = if size < 1e9 { size } else { 1e9 };
-                // What is missing is written over by the next one.
-                sizes[w][counts[w]] = clipped;
-                let there = size.is_finite();
-                squares[w] += if there { clipped * clipped } else { 0.0 };
-                counts[w] += usize::from(there);
-            }
-        }
+    /// For each width the larger of half the RMS and the scaled median of how far the placebo changes moved by this look. `near` is what
+    /// part of the RMS the median was at the look before: it will not have changed much.
+    fn spread_at(&self, look: usize, sizes: &mut Vec<f64>, near: &mut Means) -> Means {
         std::array::from_fn(|w| {
             if look < self.first(w) {
                 return f64::NAN;
             }
-            let sizes = &mut sizes[w][..counts[w]];
-            let Some((lower, upper)) = middle_within(sizes, 0.86 * near[w], 1.16 * near[w]) else { return f64::NAN };
-            near[w] = f64::midpoint(lower, upper);
-            (0.5 * (squares[w] / counts[w] as f64).sqrt()).max(MAD_TO_SD * near[w])
+            sizes.clear();
+            sizes.extend(self.changes.iter().map(|(at, level)| (self.means[at + look][w] - level).abs()));
+            let mut squares = dot(sizes, sizes);
+            if squares.is_nan() || squares > CLIPPED {
+                // Some are missing, or beyond all measure.
+                sizes.retain(|size| size.is_finite());
+                sizes.iter_mut().for_each(|size| *size = size.min(CLIPPED));
+                squares = dot(sizes, sizes);
+            }
+            let rms = (squares / sizes.len() as f64).sqrt();
+            let Some((lower, upper)) = middle_within(sizes, 0.8 * near[w] * rms, 1.25 * near[w] * rms) else { return f64::NAN };
+            let median = f64::midpoint(lower, upper);
+            near[w] = median / rms;
+            (0.5 * rms).max(MAD_TO_SD * median)
         })
     }
 

@@ -100,7 +100,8 @@ struct System<'c> {
 impl<'c> System<'c> {
     fn of(columns: &'c [&'c [f64]], target: &[f64], products: Products) -> Option<Self> {
         let rows = target.len();
-        let kept: Vec<usize> = (0..rows).filter(|&t| target[t].is_finite()).collect();
+        let mut kept = Vec::with_capacity(rows);
+        kept.extend((0..rows).filter(|&t| target[t].is_finite()));
         if kept.is_empty() || columns.is_empty() {
             return None;
         }
@@ -148,7 +149,11 @@ impl<'c> System<'c> {
         residuals(&self.target, self.columns, coefficients, &mut self.residuals);
         let residuals = &self.residuals;
         self.scratch.clear();
-        self.scratch.extend(self.kept.iter().map(|&t| residuals[t]));
+        if self.kept.len() == residuals.len() {
+            self.scratch.extend_from_slice(residuals);
+        } else {
+            self.scratch.extend(self.kept.iter().map(|&t| residuals[t]));
+        }
         let rms = (dot(&self.scratch, &self.scratch) / self.scratch.len().max(1) as f64).sqrt();
         let bar = HUBER * (centre_and_mad(&mut self.scratch, rms).map_or(0.0, |(_, mad)| mad) + 1e-9);
         weighed.clear();
@@ -174,15 +179,28 @@ fn add(gram: &mut [f64], row: &[f64], times: f64) {
 pub fn residuals(target: &[f64], columns: &[&[f64]], coefficients: &[f64], out: &mut Vec<f64>) {
     out.clear();
     out.extend_from_slice(target);
+    let (many, rest) = out.as_chunks_mut::<LANES>();
+    let whole = LANES * many.len();
+    // Few at a time, so that they stay at hand until all columns were taken away.
+    for (i, few) in many.iter_mut().enumerate() {
+        let mut left = *few;
+        for (column, c) in columns.iter().zip(coefficients) {
+            let column = &column[LANES * i..][..LANES];
+            (0..LANES).for_each(|lane| left[lane] -= c * column[lane]);
+        }
+        *few = left;
+    }
     for (column, c) in columns.iter().zip(coefficients) {
-        out.iter_mut().zip(*column).for_each(|(r, x)| *r -= c * x);
+        rest.iter_mut().zip(&column[whole..]).for_each(|(r, x)| *r -= c * x);
     }
 }
+
+/// Values that are worked on side by side.
+const LANES: usize = 8;
 
 /// The scalar product, summed in lanes.
 #[must_use]
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
-    const LANES: usize = 8;
     let mut sums = [0.0; LANES];
     let (mut left, mut right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
     for (a, b) in left.by_ref().zip(right.by_ref()) {

@@ -124,6 +124,16 @@ fn counted_out(values: &[f64]) -> Option<(f64, f64)> {
     Some(selected(&mut room[..there], at - before, one))
 }
 
+/// The largest value, in lanes: minus infinity of none, and NaN says nothing.
+#[must_use]
+pub fn largest(values: &[f64]) -> f64 {
+    let larger = |most: f64, v: f64| if v > most { v } else { most };
+    let (many, rest) = values.as_chunks::<8>();
+    let mut most = [f64::NEG_INFINITY; 8];
+    many.iter().for_each(|chunk| (0..8).for_each(|lane| most[lane] = larger(most[lane], chunk[lane])));
+    most.into_iter().chain(rest.iter().copied()).fold(f64::NEG_INFINITY, larger)
+}
+
 /// The smallest and the largest value, in lanes; `None` if any is not finite.
 fn range(values: &[f64]) -> Option<(f64, f64)> {
     const LANES: usize = 4;
@@ -179,6 +189,15 @@ pub fn quantile_of_sorted(sorted: &[f64], q: f64) -> Option<f64> {
     let fraction = position - below;
     // At an order statistic exactly: no arithmetic, so that infinite neighbours do not make a NaN.
     Some(if fraction == 0.0 || low == high { low } else { low + (high - low) * fraction })
+}
+
+/// The values that are there: those that are finite, in their order.
+#[must_use]
+pub fn finite(values: &[f64]) -> Vec<f64> {
+    // Mostly all are: room for all of them is made at once.
+    let mut there = Vec::with_capacity(values.len());
+    there.extend(values.iter().copied().filter(|v| v.is_finite()));
+    there
 }
 
 /// The mean, as a plain sum divided by the number of values. `None` if empty.

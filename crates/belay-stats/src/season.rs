@@ -13,16 +13,18 @@ pub fn seasonal_beyond(y: &[f64], length: usize, until: usize, beyond: usize) ->
     let length = length.max(1);
     let mut sums = vec![(0.0, 0u32); length];
     let mut out = Vec::with_capacity(y.len() + beyond);
-    let mut phase = 0;
-    for (t, value) in y.iter().chain(std::iter::repeat_n(&f64::NAN, beyond)).enumerate() {
-        let (sum, count) = &mut sums[phase];
-        phase = if phase + 1 == length { 0 } else { phase + 1 };
-        out.push(if *count > 0 { *sum / f64::from(*count) } else { 0.0 });
-        if t < until && value.is_finite() {
-            *sum += value;
-            *count += 1;
+    let usual = |(sum, count): &(f64, u32)| if *count > 0 { *sum / f64::from(*count) } else { 0.0 };
+    for (season, values) in y.chunks(length).enumerate() {
+        let known = until.saturating_sub(season * length).min(values.len());
+        out.extend(sums[..values.len()].iter().map(usual));
+        for ((sum, count), value) in sums.iter_mut().zip(&values[..known]) {
+            let there = value.is_finite();
+            *sum += if there { *value } else { 0.0 };
+            *count += u32::from(there);
         }
     }
+    let last = y.len() % length;
+    out.extend((0..beyond).map(|step| usual(&sums[(last + step) % length])));
     out
 }
 

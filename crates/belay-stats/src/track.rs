@@ -8,7 +8,7 @@
 use std::sync::OnceLock;
 
 use crate::placebo::{Beside, Means, Reference, Running, Shape, WIDTHS};
-use crate::robust::centre_and_mad;
+use crate::robust::{centre_and_mad, finite};
 use crate::share::Direction;
 use crate::wealth::{self, Wealth, Whitener};
 
@@ -186,7 +186,7 @@ impl Track {
         let level = asked.shape.level(past, until);
         let reference = Reference::of(past, from, asked.shape, asked.floor, asked.direction);
         let bets = if betting == Betting::Yes { Bets::fit(&past[from..], &asked) } else { None };
-        let mut there: Vec<f64> = past[from..].iter().copied().filter(|v| v.is_finite()).collect();
+        let mut there = finite(&past[from..]);
         let rms = (there.iter().map(|e| e * e).sum::<f64>() / there.len().max(1) as f64).sqrt();
         let noise = centre_and_mad(&mut there, rms).map_or(0.0, |(_, mad)| mad).max(rms);
         let last = past.iter().rev().copied().find(|v| v.is_finite()).unwrap_or(0.0);

@@ -7,7 +7,7 @@
 //! its threshold is raised to what placebo stretches of the past reach.
 
 use crate::ridge::Ridge;
-use crate::robust::{centre_and_mad, quantile};
+use crate::robust::{centre_and_mad, finite, quantile};
 use crate::share::Direction;
 
 /// Order of the autoregression.
@@ -57,7 +57,7 @@ impl Whitener {
         // Where a value is missing so is its innovation; before others it stands for nothing, as in `there`.
         let next = |(t, y): (usize, &f64)| y - whitener.ar[0] * there[t + 2] - whitener.ar[1] * there[t + 1] - whitener.ar[2] * there[t];
         let all: Vec<f64> = past[ORDER..].iter().enumerate().map(next).collect();
-        let mut innovations: Vec<f64> = all.iter().copied().filter(|w| w.is_finite()).collect();
+        let mut innovations = finite(&all);
         let n = innovations.len() as f64;
         let mean = innovations.iter().sum::<f64>() / n;
         let sd = (innovations.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / n).sqrt();

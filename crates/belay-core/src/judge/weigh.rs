@@ -91,7 +91,6 @@ pub(super) fn lay<'c>(known: &'c mut Option<Calibrated>, trial: &Trial, sight: &
         *known = Some(Calibrated { layout, laid: sight.laid, past, contrast, since: Vec::new() });
     }
     let known = known.as_mut()?;
-    known.laid = sight.laid;
     known.bring(sight);
     let peers = known.layout.peers.len();
     let contrast = known.contrast.as_mut()?;
@@ -151,15 +150,19 @@ impl Calibrated {
         same && (self.laid == sight.laid || self.past.same(&Past::of(layout, sight)))
     }
 
-    /// Brings the values since the first change up to now.
+    /// Brings the values since the first change up to now: all of them where the rows were laid out anew, else those that were added.
     fn bring(&mut self, sight: &Sight<'_>) {
+        let anew = self.laid != sight.laid;
+        self.laid = sight.laid;
         let origin = self.layout.origin();
         let treated = self.layout.treated.iter().map(|(row, _)| &sight.treated[*row]).map(|row| (row, row.end));
         let peers = self.layout.peers.iter().map(|row| &sight.peers[*row].1).map(|row| (row, row.onset));
         self.since.resize_with(self.layout.treated.len() + self.layout.peers.len(), Vec::new);
         for (since, (row, end)) in self.since.iter_mut().zip(treated.chain(peers)) {
-            since.clear();
-            since.extend(numbers(row, origin, row.values.len(), end));
+            if anew {
+                since.clear();
+            }
+            since.extend(numbers(row, origin + since.len(), row.values.len(), end));
         }
     }
 }
@@ -230,8 +233,8 @@ fn numbers(row: &Row, from: usize, to: usize, end: usize) -> impl Iterator<Item 
 
 /// Whether a peer is still one: it has values in most of the steps since the first host changed.
 fn still(row: &Row, origin: usize, steps: usize) -> bool {
-    let since = &row.values[origin.min(row.onset)..row.onset];
-    since.iter().flatten().count() * 5 >= (steps - origin) * 4
+    let before = row.known.before(&row.values, origin.min(row.onset));
+    (row.known.past.count - before.count) * 5 >= (steps - origin) * 4
 }
 
 const fn nature(kind: SignalKind) -> Nature {

@@ -1,5 +1,7 @@
 //! Effects in words and numbers, shared by the checks that compare with the own past and the peers.
 
+use std::fmt::{Display, from_fn};
+
 use super::super::sight::{Row, Sight};
 use super::super::weigh::Weighed;
 use super::quorum;
@@ -49,42 +51,48 @@ fn told(weighed: &Weighed<'_>) -> Option<[f64; 3]> {
 }
 
 /// `+4.2 where 8.1 is usual (95 % between +3.1 and +5.3)`
-pub(super) fn effect_words(weighed: &Weighed<'_>, numbers: &Numbers) -> String {
+pub(super) fn effect_words(weighed: &Weighed<'_>, numbers: &Numbers) -> impl Display {
     let usual = weighed.contrast.in_units(0.0).0;
-    match (numbers.effect, numbers.effect_low, numbers.effect_high) {
-        (Some(effect), Some(low), Some(high)) => {
-            format!("{} where {} is usual (95 % between {} and {})", signed(effect), short(usual), signed(low), signed(high))
+    let told = numbers.effect.zip(numbers.effect_low.zip(numbers.effect_high));
+    from_fn(move |f| match told {
+        Some((effect, (low, high))) => {
+            write!(f, "{} where {} is usual (95 % between {} and {})", signed(effect), short(usual), signed(low), signed(high))
         }
-        (None, _, _) | (_, None, _) | (_, _, None) => "no effect can be measured yet".to_owned(),
-    }
+        None => f.write_str("no effect can be measured yet"),
+    })
 }
 
 /// What it was compared with, in words.
-pub(super) fn basis(weighed: &Weighed<'_>, says: Says) -> String {
+pub(super) fn basis(weighed: &Weighed<'_>, says: Says) -> impl Display {
     let placebos = weighed.contrast.group().reference.as_ref().map_or(0, |reference| reference.placebos);
     let (alike, asked) = weighed.alarms.group.alike;
-    let peers = match (weighed.peers, says, asked) {
-        (0, _, _) => "own past only".to_owned(),
-        (n, Says::Fine, _) | (n, _, 0) => format!("against {n} peers"),
-        (_, Says::Harm | Says::Suspicion | Says::CannotTell(_), asked) => format!("{alike} of {asked} peers look alike"),
-    };
+    let peers = weighed.peers;
     let (looks, due) = weighed.looks;
-    let short = if looks < due { format!(", for the first {looks} of {due} steps: the past is too short for more") } else { String::new() };
-    format!("against {placebos} placebo changes of the own past, {peers}{short}")
+    from_fn(move |f| {
+        write!(f, "against {placebos} placebo changes of the own past, ")?;
+        match (peers, says, asked) {
+            (0, _, _) => f.write_str("own past only"),
+            (n, Says::Fine, _) | (n, _, 0) => write!(f, "against {n} peers"),
+            (_, Says::Harm | Says::Suspicion | Says::CannotTell(_), asked) => write!(f, "{alike} of {asked} peers look alike"),
+        }?;
+        if looks < due { write!(f, ", for the first {looks} of {due} steps: the past is too short for more") } else { Ok(()) }
+    })
 }
 
 /// Three digits are enough to act on.
-pub(super) fn short(value: f64) -> String {
-    let size = value.abs();
-    if size >= 100.0 || size == 0.0 {
-        format!("{value:.0}")
-    } else if size >= 1.0 {
-        format!("{value:.1}")
-    } else {
-        format!("{value:.3}")
-    }
+fn short(value: f64) -> impl Display {
+    from_fn(move |f| {
+        let size = value.abs();
+        if size >= 100.0 || size == 0.0 {
+            write!(f, "{value:.0}")
+        } else if size >= 1.0 {
+            write!(f, "{value:.1}")
+        } else {
+            write!(f, "{value:.3}")
+        }
+    })
 }
 
-fn signed(value: f64) -> String {
-    if value < 0.0 { short(value) } else { format!("+{}", short(value)) }
+fn signed(value: f64) -> impl Display {
+    from_fn(move |f| write!(f, "{}{}", if value < 0.0 { "" } else { "+" }, short(value)))
 }
