@@ -62,8 +62,8 @@ pub struct Alarms {
     pub group: Alarm,
     /// Each by itself; none where there is only one, or too little past.
     pub hosts: Vec<Option<Alarm>>,
-    /// The one treated series that the mean follows, if what it raised does not hold without that one: one sick host must not speak for
-    /// all.
+    /// The one treated series that the mean follows, where that crossed its threshold and does not without that one: one sick host must
+    /// not speak for all.
     pub led_by: Option<usize>,
 }
 
@@ -129,7 +129,11 @@ impl Alarms {
         if !bars.all().any(Bar::crosses) {
             return bars.weigh(contrast, &[]);
         }
-        // Peers are judged before bars are made again: to judge them follows their series.
+        let mean = bars.group.crosses();
+        // Peers are judged, and the others heard, before bars are made again: to judge them follows their series.
+        if mean {
+            contrast.ask_rest();
+        }
         let jury: Vec<Vec<f64>> = contrast.jury().into_iter().map(<[f64]>::to_vec).collect();
         Bars::of(contrast, terms).weigh(contrast, &jury)
     }

@@ -7,11 +7,14 @@
 //! them is followed anew, so that a contrast shows the same however often it was looked at.
 
 mod moved;
+mod subject;
 
 use self::moved::{Moved, Sum, mean_of};
-use crate::panel::{Calendar, Design, Panel, Predictor};
+use self::subject::{Subject, scale, transformed};
+use crate::panel::{Design, Panel};
 use crate::placebo::Shape;
-use crate::robust::{finite, middle_in_place};
+use crate::ridge::dot;
+use crate::robust::{centre_and_mad, finite};
 use crate::share::Direction;
 use crate::track::{Asked, Betting, Shown, Stream, Track};
 use crate::transform::Scale;
@@ -55,22 +58,6 @@ pub struct Treated {
     pub onset: usize,
 }
 
-#[derive(Debug, Clone)]
-struct Subject {
-    scale: Scale,
-    centre: f64,
-    onset: usize,
-    predictor: Predictor,
-    past: Vec<f64>,
-    /// Where its residuals were before its moment, and its usual value in its own unit.
-    home: (f64, f64),
-    /// Its own level before its moment, and that of each peer then.
-    levels: (f64, Vec<f64>),
-    track: Option<Track>,
-    moved: Moved,
-    stream: Stream,
-}
-
 /// A peer judged as if it were treated, by the others.
 #[derive(Debug, Clone)]
 struct Juror {
@@ -89,6 +76,8 @@ pub struct Contrast {
     /// The step of the earliest moment: time since the moment is counted from here.
     origin: usize,
     group: Track,
+    /// Usual size of one residual of the mean of the treated.
+    noise: f64,
     /// The values since the origin that were seen, treated series first.
     seen: Vec<Vec<f64>>,
     /// The peers since the origin.
@@ -111,7 +100,7 @@ pub struct View<'c> {
     pub group: &'c Shown,
     /// Each treated series by itself; none where its past is too short, or where there is only one.
     pub hosts: Vec<Option<&'c Shown>>,
-    /// With several: which one moved most, and the mean of the others.
+    /// With several, where it was asked for: which one moved most, and the mean of the others.
     pub rest: Option<(usize, &'c Shown)>,
 }
 
@@ -157,9 +146,10 @@ impl Contrast {
         let past = mean(&subjects.iter().flatten().map(|s| s.aligned_past(origin)).collect::<Vec<_>>(), origin)?;
         let floor = scales.first().map_or_else(|| subjects.iter().flatten().next().map_or(0.02, |s| s.scale.floor()), |s| s.0.floor());
         let group = Track::calibrate(&past, question.season.unwrap_or(0), question.asked(floor), Betting::Yes);
+        let noise = size(&past[question.season.unwrap_or(0).min(past.len())..]);
         let weather = if peers.len() < 2 { None } else { Weather::of(&panel, question.season, question.shape, origin.min(last), floor) };
         if subjects.len() > 1 {
-            subjects.iter_mut().flatten().for_each(|subject| subject.calibrate(question, Betting::Yes));
+            subjects.iter_mut().flatten().for_each(|subject| subject.calibrate(question, true));
         }
         Some(Contrast {
             question,
@@ -175,6 +165,7 @@ impl Contrast {
             panel_past: panel,
             origin,
             group,
+            noise,
             jury: None,
         })
     }
@@ -183,6 +174,12 @@ impl Contrast {
     #[must_use]
     pub fn group(&self) -> &Track {
         &self.group
+    }
+
+    /// Usual size of one residual of the mean of the treated.
+    #[must_use]
+    pub fn noise(&self) -> f64 {
+        self.noise
     }
 
     /// A treated series, calibrated by itself.
@@ -294,28 +291,36 @@ impl Contrast {
         }
     }
 
-    /// Follows the mean of the treated, and that of all but the one that moved most, to the last step.
+    /// Follows the mean of the treated to the last step.
     fn add_up(&mut self, steps: usize) {
         let looks = steps.min(self.question.shape.horizon);
         let there = self.subjects.iter().enumerate().filter_map(|(i, subject)| Some((i, subject.as_ref()?)));
-        let everyone: Vec<(usize, &Moved)> = there.clone().map(|(i, subject)| (i, &subject.moved)).collect();
+        let everyone: Vec<(usize, &Moved)> = there.map(|(i, subject)| (i, &subject.moved)).collect();
         let mut sum = Sum { whole: everyone.len(), peers: self.peers.len(), differences: Vec::with_capacity(self.peers.len()) };
         for look in self.mean.len()..looks {
             self.group.follow(&mut self.mean, &sum.step(&everyone, look));
+            self.group.bet(&mut self.mean);
         }
         self.most = None;
-        if everyone.len() < 2 {
+    }
+
+    /// Asks what the mean would show without the one that moved most; from then on until more is taken in, views tell it.
+    pub fn ask_rest(&mut self) {
+        let there = self.subjects.iter().enumerate().filter_map(|(i, subject)| Some((i, subject.as_ref()?)));
+        let whole = there.clone().count();
+        if whole < 2 {
             return;
         }
-        let far: Vec<(usize, f64)> = there.map(|(i, subject)| (i, subject.distance(self.question.shape))).collect();
-        self.most = far.iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(i, _)| *i);
-        if let Some(most) = self.most {
-            let others: Vec<(usize, &Moved)> = everyone.iter().copied().filter(|(i, _)| *i != most).collect();
-            let rest = &mut self.rests[most];
-            for look in rest.len()..looks {
-                self.group.follow(rest, &sum.step(&others, look));
-            }
+        let far = there.clone().map(|(i, subject)| (i, subject.distance(self.question.shape)));
+        let Some((most, _)) = far.max_by(|a, b| a.1.total_cmp(&b.1)) else { return };
+        let others: Vec<(usize, &Moved)> = there.filter(|(i, _)| *i != most).map(|(i, subject)| (i, &subject.moved)).collect();
+        let mut sum = Sum { whole, peers: self.peers.len(), differences: Vec::with_capacity(self.peers.len()) };
+        let rest = &mut self.rests[most];
+        for look in rest.len()..self.mean.len() {
+            self.group.follow(rest, &sum.step(&others, look));
+            self.group.bet(rest);
         }
+        self.most = Some(most);
     }
 
     /// What the values taken in so far show.
@@ -352,7 +357,7 @@ impl Contrast {
             let design = Design::of(&others, self.question.season, self.origin, self.origin);
             let row = &self.panel_past.member(member)[..self.origin];
             let mut subject = Subject::fit(self.question, row, self.peers[member], self.origin, (&others, &design))?;
-            subject.calibrate(self.question, Betting::No);
+            subject.calibrate(self.question, false);
             Some(Juror { subject, member, others: Panel::empty(others.len()) })
         };
         (0..self.peers.len().min(JURY_MAX)).filter_map(juror).collect()
@@ -366,85 +371,11 @@ impl Question {
     }
 }
 
-impl Subject {
-    fn fit(
-        question: Question,
-        past: &[f64],
-        (scale, centre): (Scale, f64),
-        onset: usize,
-        (panel, design): (&Panel, &Design),
-    ) -> Option<Subject> {
-        let calendar = Calendar { season: question.season, until: onset };
-        let (predictor, residuals) = Predictor::fit(past, panel, design, calendar)?;
-        let level = |series: &[f64]| question.shape.level(series, onset.min(series.len()));
-        let levels = (level(past), (0..panel.len()).map(|j| level(panel.member(j))).collect());
-        let (moved, stream) = (Moved::default(), Stream::default());
-        let home = (question.shape.level(&residuals, residuals.len()), scale.inverse(centre));
-        Some(Subject { scale, centre, onset, predictor, past: residuals, home, levels, track: None, moved, stream })
-    }
-
-    fn calibrate(&mut self, question: Question, betting: Betting) {
-        let from = question.season.unwrap_or(0);
-        self.track = Some(Track::calibrate(&self.past, from, question.asked(self.scale.floor()), betting));
-    }
-
-    /// What it shows by itself, where it is judged by itself.
-    fn shown(&self) -> Option<&Shown> {
-        self.track.as_ref().map(|_| self.stream.shown())
-    }
-
-    /// The past, its end moved to the origin.
-    fn aligned_past(&self, origin: usize) -> &[f64] {
-        &self.past[self.onset - origin..]
-    }
-
-    /// Takes its value at a step of the panel, which begins at `origin` and is this look for it.
-    fn take(&mut self, own: f64, panel: &Panel, (step, origin): (usize, usize), look: usize, storms: (f64, f64)) {
-        let peers = self.levels.1.len();
-        self.moved.residuals.push(self.predictor.residual(own, panel, step, origin));
-        let moved = own - self.levels.0;
-        self.moved.own.push(moved);
-        self.moved.storms.push(storms);
-        self.moved.differences.extend((0..peers).map(|j| moved - (panel.member(j)[step] - self.levels.1[j])));
-        if let Some(track) = &self.track {
-            track.follow(&mut self.stream, &self.moved.step(look, peers));
-        }
-    }
-
-    /// Forgets its looks from this one on.
-    fn truncate(&mut self, looks: usize) {
-        self.moved.residuals.truncate(looks);
-        self.moved.own.truncate(looks);
-        self.moved.storms.truncate(looks);
-        self.moved.differences.truncate(looks * self.levels.1.len());
-        self.stream.truncate(looks);
-    }
-
-    /// How far it moved from its level before, on average over the looks that count.
-    fn distance(&self, shape: Shape) -> f64 {
-        let level = self.home.0;
-        let there = self.moved.residuals.iter().skip(shape.grace).filter(|e| e.is_finite());
-        let (sum, count) = there.fold((0.0, 0.0_f64), |(sum, count), e| (sum + (e - level).abs(), count + 1.0));
-        sum / count.max(1.0)
-    }
-}
-
-fn scale(nature: Nature, past: &[f64]) -> (Scale, f64) {
-    let mut there = finite(past);
-    let middle = middle_in_place(&mut there);
-    let scale = match nature {
-        Nature::Proportional if past.iter().any(|v| *v < 0.0) => Scale::proportional(past),
-        // Of values that are not below zero the usual size is the usual value.
-        Nature::Proportional => Scale::of_level(middle.map_or(0.0, |(lower, upper)| f64::midpoint(lower, upper))),
-        Nature::Counted => Scale::Root,
-    };
-    // Scales rise with their values, so that the median of all is made of the middle two.
-    let centre = middle.map_or(0.0, |(lower, upper)| f64::midpoint(scale.of(lower), scale.of(upper)));
-    (scale, centre)
-}
-
-fn transformed(values: &[f64], (scale, centre): (Scale, f64)) -> Vec<f64> {
-    values.iter().map(|v| scale.of(*v) - centre).collect()
+/// How large values usually are, and no less than the robust size says.
+fn size(values: &[f64]) -> f64 {
+    let mut there = finite(values);
+    let rms = (dot(&there, &there) / there.len().max(1) as f64).sqrt();
+    centre_and_mad(&mut there, rms).map_or(0.0, |(_, mad)| mad).max(rms)
 }
 
 /// At each step the mean over those that reach it and were seen; none of nothing.

@@ -8,7 +8,6 @@
 use std::sync::OnceLock;
 
 use crate::placebo::{Beside, Means, Reference, Running, Shape, WIDTHS};
-use crate::robust::{centre_and_mad, finite};
 use crate::share::Direction;
 use crate::wealth::{self, Wealth, Whitener};
 
@@ -58,10 +57,10 @@ pub struct Track {
     level: f64,
     /// The placebo changes in time, where the past is long enough.
     pub reference: Option<Reference>,
-    /// What the e-process needs, where the past is long enough.
+    /// What the e-process needs, where something is bet on and the past is long enough.
     bets: Option<Bets>,
-    /// Usual size of one residual.
-    pub noise: f64,
+    /// The first step of the past that can be used.
+    from: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -98,7 +97,7 @@ pub struct Shown {
     pub deviation: Vec<f64>,
     /// The same, whatever rivals show.
     pub uncapped: Vec<f64>,
-    /// Evidence of the e-process, natural logarithm, at each look; empty where it cannot run.
+    /// Evidence of the e-process, natural logarithm, at each look; empty where it cannot run, or nothing is bet on.
     pub ln_e: Vec<f64>,
     /// The means over the windows at each look, as far as no rival shows them.
     pub means: Vec<Means>,
@@ -114,6 +113,8 @@ pub struct Stream {
     /// What rivals leave of each single step: what is bet on.
     left: Vec<f64>,
     wealth: Vec<Wealth>,
+    /// The first step at which the windows leaned the way of harm.
+    leaned: Option<usize>,
     /// Room for the means of the differences that are there.
     rivals: Vec<f64>,
 }
@@ -137,6 +138,18 @@ impl Stream {
         self.left.is_empty()
     }
 
+    /// Whether the windows leaned the way of harm at any step: before, bets do not count ([`crate::alarm`]).
+    #[must_use]
+    pub fn leaned(&self) -> bool {
+        self.leaned.is_some()
+    }
+
+    /// Forgets all bets.
+    pub fn unbet(&mut self) {
+        self.shown.ln_e.clear();
+        self.wealth.clear();
+    }
+
     /// Forgets the steps from this one on.
     pub fn truncate(&mut self, steps: usize) {
         self.shown.deviation.truncate(steps);
@@ -145,6 +158,7 @@ impl Stream {
         self.shown.means.truncate(steps);
         self.left.truncate(steps);
         self.wealth.truncate(steps);
+        self.leaned = self.leaned.filter(|leaned| *leaned < steps);
         [&mut self.target, &mut self.own].into_iter().for_each(|running| running.truncate(steps));
         self.differences.truncate(steps);
     }
@@ -185,13 +199,20 @@ impl Track {
         let from = from.min(until);
         let level = asked.shape.level(past, until);
         let reference = Reference::of(past, from, asked.shape, asked.floor, asked.direction);
-        let bets = if betting == Betting::Yes { Bets::fit(&past[from..], &asked) } else { None };
-        let mut there = finite(&past[from..]);
-        let rms = (there.iter().map(|e| e * e).sum::<f64>() / there.len().max(1) as f64).sqrt();
-        let noise = centre_and_mad(&mut there, rms).map_or(0.0, |(_, mad)| mad).max(rms);
         let last = past.iter().rev().copied().find(|v| v.is_finite()).unwrap_or(0.0);
         let before = std::array::from_fn(|lag| until.checked_sub(lag + 1).map_or(f64::NAN, |t| past[t]));
-        Track { asked, before, last, level, reference, bets, noise }
+        let mut track = Track { asked, before, last, level, reference, bets: None, from };
+        if betting == Betting::Yes {
+            track.begin_to_bet(past);
+        }
+        track
+    }
+
+    /// Bets from now on, given the past on which it was calibrated.
+    pub fn begin_to_bet(&mut self, past: &[f64]) {
+        if self.bets.is_none() {
+            self.bets = Bets::fit(&past[self.from..], &self.asked);
+        }
     }
 
     /// Follows the next step since the moment.
@@ -202,16 +223,26 @@ impl Track {
         let deviation = |means: &Means| self.reference.as_ref().map_or(f64::NEG_INFINITY, |reference| reference.deviation(look, means));
         // The bets are made on single steps, so they are fed what rivals leave of single steps.
         stream.left.push(if step.residual.is_finite() { self.level + means[0] } else { f64::NAN });
-        stream.shown.deviation.push(deviation(&means));
+        let deviates = deviation(&means);
+        if stream.leaned.is_none() && self.reference.as_ref().is_some_and(|reference| deviates >= reference.quantiles[0]) {
+            stream.leaned = Some(look);
+        }
+        stream.shown.deviation.push(deviates);
         stream.shown.uncapped.push(deviation(&all));
         stream.shown.means.push(means);
+    }
+
+    /// Bets on all steps that were followed and not bet on yet.
+    pub fn bet(&self, stream: &mut Stream) {
         let Some(bets) = &self.bets else { return };
-        let mut wealth = stream.wealth.last().cloned().unwrap_or_else(|| Wealth::new(self.asked.direction));
-        if look >= self.asked.shape.grace {
-            wealth.step(bets.whitener.next(stream.left[look], std::array::from_fn(|lag| self.lagged(&stream.left, look, lag + 1))));
+        for look in stream.wealth.len()..stream.left.len() {
+            let mut wealth = stream.wealth.last().cloned().unwrap_or_else(|| Wealth::new(self.asked.direction));
+            if look >= self.asked.shape.grace {
+                wealth.step(bets.whitener.next(stream.left[look], std::array::from_fn(|lag| self.lagged(&stream.left, look, lag + 1))));
+            }
+            stream.shown.ln_e.push(wealth.ln_e());
+            stream.wealth.push(wealth);
         }
-        stream.shown.ln_e.push(wealth.ln_e());
-        stream.wealth.push(wealth);
     }
 
     /// What was so many steps before a look: within the grace the last value of the past stands.

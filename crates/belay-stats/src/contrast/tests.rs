@@ -74,6 +74,27 @@ proptest! {
 }
 
 #[test]
+fn what_was_seen_otherwise_before_leaves_no_trace() {
+    let rows = fleet(11, 7, PAST + HORIZON);
+    let (hosts, peers) = rows.split_at(3);
+    let peers = cut(peers, PAST + HORIZON);
+    let seen = |harm: f64| treated(hosts, &[PAST; 3], PAST + HORIZON, move |h| if h > 5 { harm } else { 1.0 });
+    let terms = || Terms { alpha: 0.02, signals: 1, caution: 1.0, together: &[] };
+    let mut contrast = Contrast::prepare(question(Direction::Both), &seen(1.0), &peers).unwrap();
+    let mut leaned = 0;
+    for harm in [1.0, 3.0, 1.02, 1.0] {
+        contrast.look(&seen(harm), &peers);
+        let alarms = Alarms::of(&mut contrast, terms());
+        let mut fresh = Contrast::prepare(question(Direction::Both), &seen(1.0), &peers).unwrap();
+        fresh.look(&seen(harm), &peers);
+        assert_eq!(alarms, Alarms::of(&mut fresh, terms()), "{harm}");
+        assert_eq!(format!("{:?}", contrast.view()), format!("{:?}", fresh.view()), "{harm}");
+        leaned += contrast.view().hosts.iter().flatten().filter(|host| !host.ln_e.is_empty()).count();
+    }
+    assert!((3..12).contains(&leaned), "bets are made where windows lean, and nowhere else: {leaned}");
+}
+
+#[test]
 fn a_shift_at_each_hosts_own_time_is_found_as_fast_as_a_common_one() {
     let found = |onsets: &[usize]| {
         let harm = |h: usize| if h >= 2 { 1.25 } else { 1.0 };

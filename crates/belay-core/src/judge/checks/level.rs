@@ -66,7 +66,7 @@ pub(in crate::judge) fn assured(sight: &Sight<'_>, weighed: &Weighed<'_>) -> boo
 fn excluded(sight: &Sight<'_>, weighed: &Weighed<'_>, Effect { shift, spread }: &Effect, spreads: f64) -> bool {
     let track = weighed.contrast.group();
     // A series that never moved deviates by nothing: then the smallest noise that is believed makes the margin.
-    let sd = track.noise.max(track.innovation().unwrap_or(0.0)).max(track.floor());
+    let sd = weighed.contrast.noise().max(track.innovation().unwrap_or(0.0)).max(track.floor());
     let margin = (MARGIN_SD * sd).max(weighed.contrast.relative(MARGIN_PART));
     side(direction(sight.signal.harm), *shift) + spreads * spread <= margin
 }
