@@ -10,8 +10,11 @@
 //! methods for comparative case studies", 2010). Bets count only where the windows at that look lean the same way, by at least what
 //! half of all placebo changes reach: the two must not contradict each other.
 
+mod own;
+
 use std::cell::Cell;
 
+use self::own::{Own, leans};
 use crate::contrast::Contrast;
 use crate::robust::largest;
 use crate::track::{Shown, Track};
@@ -117,6 +120,8 @@ struct Bar<'a> {
     /// The largest deviation and the largest evidence so far.
     largest: f64,
     evidence: f64,
+    /// The same series and its siblings against their own past alone, where these have to bear it out.
+    own: Option<Own<'a>>,
     /// The threshold of the bets that was asked for last, and for how many signals: it is the same at nearly every look.
     price: Cell<Option<(usize, Option<f64>)>>,
 }
@@ -125,7 +130,18 @@ impl Alarms {
     /// Weighs what a contrast shows. The peers are judged only if anything crossed.
     #[must_use]
     pub fn of(contrast: &mut Contrast, terms: Terms<'_>) -> Alarms {
-        let bars = Bars::of(contrast, terms);
+        Self::beside(contrast, None, terms)
+    }
+
+    /// Weighs what a contrast with siblings shows, of series that `own` contrasts with their own past, as each of `siblings` does with
+    /// theirs.
+    #[must_use]
+    pub fn of_siblings(contrast: &mut Contrast, own: &Contrast, siblings: &[&Contrast], terms: Terms<'_>) -> Alarms {
+        Self::beside(contrast, Some((own, siblings)), terms)
+    }
+
+    fn beside(contrast: &mut Contrast, own: Option<(&Contrast, &[&Contrast])>, terms: Terms<'_>) -> Alarms {
+        let bars = Bars::of(contrast, own, terms);
         if !bars.all().any(Bar::crosses) {
             return bars.weigh(contrast, &[]);
         }
@@ -135,7 +151,7 @@ impl Alarms {
             contrast.ask_rest();
         }
         let jury: Vec<Vec<f64>> = contrast.jury().into_iter().map(<[f64]>::to_vec).collect();
-        Bars::of(contrast, terms).weigh(contrast, &jury)
+        Bars::of(contrast, own, terms).weigh(contrast, &jury)
     }
 }
 
@@ -146,17 +162,18 @@ struct Bars<'a> {
 }
 
 impl<'a> Bars<'a> {
-    fn of(contrast: &'a Contrast, terms: Terms<'a>) -> Self {
+    fn of(contrast: &'a Contrast, own: Option<(&'a Contrast, &[&'a Contrast])>, terms: Terms<'a>) -> Self {
         let view = contrast.view();
+        let beside = |host| own.and_then(|(own, siblings)| Own::of(own, siblings, host));
         let share = terms.share(view.hosts.len() > 1);
         let single = share / view.hosts.len().max(1) as f64;
         let last = (0..view.hosts.len()).filter_map(|i| contrast.late(i)).max().unwrap_or(0);
         let host = |(i, shown): (usize, &Option<&'a Shown>)| {
             let (shown, track, late) = ((*shown)?, contrast.host(i)?, contrast.late(i)?);
-            Some(Bar::of(track, shown, single, terms, false, (late, late)))
+            Some(Bar { own: beside(Some(i)), ..Bar::of(track, shown, single, terms, false, (late, late)) })
         };
         let hosts = view.hosts.iter().enumerate().map(host).collect();
-        Self { group: Bar::of(contrast.group(), view.group, share, terms, true, (0, last)), hosts }
+        Self { group: Bar { own: beside(None), ..Bar::of(contrast.group(), view.group, share, terms, true, (0, last)) }, hosts }
     }
 
     fn weigh(&self, contrast: &Contrast, jury: &[Vec<f64>]) -> Alarms {
@@ -189,7 +206,7 @@ fn holds(track: &Track, rest: &Shown) -> bool {
 impl<'a> Bar<'a> {
     fn of(track: &'a Track, shown: &'a Shown, alpha: f64, terms: Terms<'a>, group: bool, late: (usize, usize)) -> Self {
         let (largest, evidence) = (largest(&shown.deviation), largest(&shown.ln_e));
-        Self { track, shown, alpha, terms, group, late, largest, evidence, price: Cell::default() }
+        Self { track, shown, alpha, terms, group, late, largest, evidence, own: None, price: Cell::default() }
     }
 
     fn threshold(&self) -> Option<f64> {
@@ -227,7 +244,8 @@ impl<'a> Bar<'a> {
 
     fn crosses(&self) -> bool {
         let bets = |look: usize| self.bets_threshold(self.together(look)).is_some_and(|bar| self.bet(look, bar));
-        self.threshold().is_some_and(|bar| self.largest > bar) || self.bets_may_cross() && self.leaning().any(bets)
+        let windows = |bar: f64| self.largest > bar && (0..self.shown.deviation.len()).any(|look| self.beyond(look, bar));
+        self.threshold().is_some_and(windows) || self.bets_may_cross() && self.leaning().any(bets)
     }
 
     /// Whether the evidence reaches what it must at any look: more signals lower the price.
@@ -245,9 +263,19 @@ impl<'a> Bar<'a> {
         self.leans(look) && self.shown.ln_e[look] > bar
     }
 
-    /// Whether the windows lean the way of harm at a look.
+    /// Whether the windows are beyond their threshold at a look that counts.
+    fn beyond(&self, look: usize, bar: f64) -> bool {
+        self.shown.deviation[look] > bar && self.borne_by_own(look)
+    }
+
+    /// Whether the windows lean the way of harm at a look that counts.
     fn leans(&self, look: usize) -> bool {
-        self.track.reference.as_ref().is_some_and(|r| self.shown.deviation[look] >= r.quantiles[0])
+        leans(self.track, self.shown, look) && self.borne_by_own(look)
+    }
+
+    /// Whether the series bears it out against its own past alone, where that is asked.
+    fn borne_by_own(&self, look: usize) -> bool {
+        self.own.as_ref().is_none_or(|own| own.bears_out(self.shown, look))
     }
 
     fn weigh(&self, jury: &[Vec<f64>]) -> Alarm {
@@ -269,7 +297,7 @@ impl<'a> Bar<'a> {
             for (look, z) in crossing.iter().enumerate() {
                 // A look without a new value repeats the one before it, and is no second one.
                 let new = self.shown.means[look][0].is_finite();
-                if *z <= bar || !new || alarm.again.is_some() || self.vetoed(look, jury, &mut alarm) {
+                if *z <= bar || !new || alarm.again.is_some() || !self.borne_by_own(look) || self.vetoed(look, jury, &mut alarm) {
                     continue;
                 }
                 beyond += 1;

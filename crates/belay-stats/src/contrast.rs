@@ -36,11 +36,22 @@ pub enum Nature {
     Counted,
 }
 
+/// What the series beside the treated ones are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    /// The same of others that were not treated: what they do together is nobody's harm.
+    Peers,
+    /// Other things of the treated ones themselves: they tell what each should be, and no more.
+    Siblings,
+}
+
 /// What is asked of a contrast.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Question {
     /// What the values are.
     pub nature: Nature,
+    /// What stands beside them.
+    pub others: Others,
     /// Which way is worse.
     pub direction: Direction,
     /// Steps of a season, where the past holds at least two.
@@ -147,7 +158,11 @@ impl Contrast {
         let floor = scales.first().map_or_else(|| subjects.iter().flatten().next().map_or(0.02, |s| s.scale.floor()), |s| s.0.floor());
         let group = Track::calibrate(&past, question.season.unwrap_or(0), question.asked(floor), Betting::Yes);
         let noise = size(&past[question.season.unwrap_or(0).min(past.len())..]);
-        let weather = if peers.len() < 2 { None } else { Weather::of(&panel, question.season, question.shape, origin.min(last), floor) };
+        let weather = if peers.len() < 2 || question.others == Others::Siblings {
+            None
+        } else {
+            Weather::of(&panel, question.season, question.shape, origin.min(last), floor)
+        };
         if subjects.len() > 1 {
             subjects.iter_mut().flatten().for_each(|subject| subject.calibrate(question, true));
         }
@@ -168,6 +183,11 @@ impl Contrast {
             noise,
             jury: None,
         })
+    }
+
+    /// How many others may contradict what a treated series does.
+    fn rivals(&self) -> usize {
+        if self.question.others == Others::Siblings { 0 } else { self.peers.len() }
     }
 
     /// The mean of the treated, calibrated.
@@ -296,7 +316,7 @@ impl Contrast {
         let looks = steps.min(self.question.shape.horizon);
         let there = self.subjects.iter().enumerate().filter_map(|(i, subject)| Some((i, subject.as_ref()?)));
         let everyone: Vec<(usize, &Moved)> = there.map(|(i, subject)| (i, &subject.moved)).collect();
-        let mut sum = Sum { whole: everyone.len(), peers: self.peers.len(), differences: Vec::with_capacity(self.peers.len()) };
+        let mut sum = Sum { whole: everyone.len(), peers: self.rivals(), differences: Vec::with_capacity(self.rivals()) };
         for look in self.mean.len()..looks {
             self.group.follow(&mut self.mean, &sum.step(&everyone, look));
             self.group.bet(&mut self.mean);
@@ -314,7 +334,7 @@ impl Contrast {
         let far = there.clone().map(|(i, subject)| (i, subject.distance(self.question.shape)));
         let Some((most, _)) = far.max_by(|a, b| a.1.total_cmp(&b.1)) else { return };
         let others: Vec<(usize, &Moved)> = there.filter(|(i, _)| *i != most).map(|(i, subject)| (i, &subject.moved)).collect();
-        let mut sum = Sum { whole, peers: self.peers.len(), differences: Vec::with_capacity(self.peers.len()) };
+        let mut sum = Sum { whole, peers: self.rivals(), differences: Vec::with_capacity(self.rivals()) };
         let rest = &mut self.rests[most];
         for look in rest.len()..self.mean.len() {
             self.group.follow(rest, &sum.step(&others, look));
@@ -333,10 +353,16 @@ impl Contrast {
         }
     }
 
+    /// What one of the treated shows by itself; none where it is not judged by itself.
+    #[must_use]
+    pub fn shown(&self, index: usize) -> Option<&Shown> {
+        self.subjects.get(index)?.as_ref()?.shown()
+    }
+
     /// How many peers would look like that: each peer judged as if it were treated. Deviations at each look since the origin.
     #[must_use]
     pub fn jury(&mut self) -> Vec<&[f64]> {
-        if self.peers.len() < 2 {
+        if self.rivals() < 2 {
             return Vec::new();
         }
         let mut jury = self.jury.take().unwrap_or_else(|| self.called());

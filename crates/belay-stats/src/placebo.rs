@@ -360,6 +360,13 @@ impl Reference {
         sides.filter(|z| z.is_finite()).fold(f64::NEG_INFINITY, f64::max)
     }
 
+    /// The same in either direction.
+    #[must_use]
+    pub fn distance(&self, look: usize, means: &Means) -> f64 {
+        let Some(spread) = self.spread.get(look) else { return f64::NEG_INFINITY };
+        means.iter().zip(spread).map(|(x, d)| (x / d).abs()).filter(|z| z.is_finite()).fold(f64::NEG_INFINITY, f64::max)
+    }
+
     /// The deviation that a placebo exceeds at any look with probability `alpha`, by the tail beyond the 90 % quantile.
     #[must_use]
     pub fn threshold(&self, alpha: f64) -> f64 {

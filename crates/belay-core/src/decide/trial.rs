@@ -67,7 +67,7 @@ pub fn trial_of(state: &State, id: ChangeId) -> Option<Trial> {
         accept_from: bounds.accept_from,
         ends: bounds.ends,
         past_steps: class.past_steps,
-        budget: Some(budget(state, change)),
+        budget: Some(budget_of_a_wave(state, change)),
         caution: super::caution::of(state, &change.class),
         class_size,
         confounder: None,
@@ -86,7 +86,13 @@ pub fn budget(state: &State, change: &Change) -> f64 {
     budget_at(state, change.opened, Some(change.id))
 }
 
-/// The same for a Change opened then: a known one, or the next.
+/// What each of its waves may spend: equal parts, so that the looks at all of them together spend no more than the Change may.
+pub fn budget_of_a_wave(state: &State, change: &Change) -> f64 {
+    let waves = change.waves.as_ref().map_or(1, |waves| waves.sizes.len().max(1));
+    (budget(state, change) / waves as f64).max(BUDGET_MIN)
+}
+
+/// What a Change opened then may spend: a known one, or the next.
 pub(super) fn budget_at(state: &State, opened: Timestamp, id: Option<ChangeId>) -> f64 {
     let budget = state.policy.false_rejections;
     let since = opened - budget.per;

@@ -22,7 +22,7 @@ use crate::model::evidence::Evidence;
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Check, Finding, Look};
 use sight::{Rows, Sight};
-use weigh::Calibrated;
+use weigh::Kept;
 
 /// A trial being watched: what its own past says, prepared once. It is rebuilt from evidence and
 /// never stored.
@@ -32,7 +32,7 @@ pub struct Watch {
     past: Evidence,
     /// For each signal of the trial its rows, and what was calibrated on them.
     rows: Vec<Rows>,
-    calibrated: Vec<Option<Calibrated>>,
+    kept: Vec<Kept>,
 }
 
 impl Watch {
@@ -44,7 +44,7 @@ impl Watch {
             rows.update(trial, signal, past.windows.get(&signal.name), None);
         }
         let windows = past.windows.iter().map(|(name, window)| (name.clone(), window::with_room(window))).collect();
-        Self { trial: trial.clone(), past: Evidence { at: past.at, windows }, rows, calibrated: vec![None; signals] }
+        Self { trial: trial.clone(), past: Evidence { at: past.at, windows }, rows, kept: vec![Kept::default(); signals] }
     }
 
     /// Whether it watches this very trial: the same hosts, peers, times and signals. Where a host has come since, a new one begins.
@@ -67,7 +67,7 @@ impl Watch {
         for (rows, signal) in self.rows.iter_mut().zip(&self.trial.signals) {
             rows.update(&self.trial, signal, self.past.windows.get(&signal.name), new.windows.get(&signal.name));
         }
-        look_at(&self.trial, self.past.at, &self.rows, &mut self.calibrated)
+        look_at(&self.trial, self.past.at, &self.rows, &mut self.kept)
     }
 }
 
@@ -77,11 +77,11 @@ pub fn judge(trial: &Trial, evidence: &Evidence) -> Look {
     Watch::begin(trial, &nothing).look(evidence)
 }
 
-fn look_at(trial: &Trial, at: Timestamp, rows: &[Rows], calibrated: &mut [Option<Calibrated>]) -> Look {
+fn look_at(trial: &Trial, at: Timestamp, rows: &[Rows], kept: &mut [Kept]) -> Look {
     let sights: Vec<Sight> = trial.signals.iter().zip(rows).map(|(signal, rows)| rows.sight(signal)).collect();
     let mut findings: Vec<Finding> = Vec::new();
     findings.extend(checks::runs(trial));
-    let weighed = together::weigh(trial, &sights, calibrated);
+    let weighed = together::weigh(trial, &sights, kept);
     let assured = |(sight, weighed): (&Sight<'_>, &Option<weigh::Weighed<'_>>)| {
         !sight.signal.must_have || weighed.as_ref().is_some_and(|weighed| checks::level::assured(sight, weighed))
     };
@@ -97,7 +97,7 @@ fn look_at(trial: &Trial, at: Timestamp, rows: &[Rows], calibrated: &mut [Option
 
 /// Whether a check compares a signal with its own past and the peers: its thresholds can be wider.
 const fn compares(check: Check) -> bool {
-    matches!(check, Check::Level | Check::Drift | Check::SingleHost | Check::FailureRate)
+    matches!(check, Check::Level | Check::Drift | Check::SingleHost | Check::FailureRate | Check::Relation)
 }
 
 /// A finding that rests on wider thresholds says so, whatever it says.

@@ -8,7 +8,7 @@
 use belay_stats::many;
 
 use super::sight::Sight;
-use super::weigh::{Calibrated, Laid, Weighed, lay};
+use super::weigh::{Kept, Laid, Weighed, lay, weighed};
 use crate::model::change::Trial;
 use crate::model::time::Timestamp;
 
@@ -16,8 +16,8 @@ use crate::model::time::Timestamp;
 type Asking = Vec<(Timestamp, Option<usize>)>;
 
 /// Weighs every signal; none where the past is too short.
-pub(super) fn weigh<'c>(trial: &Trial, sights: &[Sight<'_>], calibrated: &'c mut [Option<Calibrated>]) -> Vec<Option<Weighed<'c>>> {
-    let mut laid: Vec<Option<Laid<'c>>> = sights.iter().zip(calibrated).map(|(sight, known)| lay(known, trial, sight)).collect();
+pub(super) fn weigh<'c>(trial: &Trial, sights: &[Sight<'_>], kept: &'c mut [Kept]) -> Vec<Option<Weighed<'c>>> {
+    let mut laid: Vec<Option<Laid<'c>>> = kept.iter_mut().enumerate().map(|(place, kept)| lay(kept, trial, place, sights)).collect();
     let storms: Vec<Storms> =
         laid.iter().zip(sights).map(|(laid, sight)| laid.as_ref().map_or_else(Vec::new, |laid| storms(laid, sight))).collect();
     let mut worst = Vec::new();
@@ -30,7 +30,8 @@ pub(super) fn weigh<'c>(trial: &Trial, sights: &[Sight<'_>], calibrated: &'c mut
     let shaken = laid.iter().flatten().any(Laid::shaken);
     let asking: Vec<Asking> =
         laid.iter().zip(sights).map(|(laid, sight)| laid.as_ref().map_or_else(Vec::new, |laid| asks(laid, sight))).collect();
-    laid.into_iter().zip(&asking).map(|(laid, own)| Some(laid?.weigh(&numbers(own, &asking), shaken))).collect()
+    let alarms = laid.iter_mut().zip(&asking).map(|(laid, own)| Some(laid.as_mut()?.alarms(&numbers(own, &asking)))).collect();
+    weighed(laid, alarms, shaken)
 }
 
 /// At each step of a signal since the first change, when it is over and how unusual it is what the peers did; none where they cannot say.

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use belay_stats::alarm::{Alarms, Terms};
-use belay_stats::contrast::{Contrast, Nature, Question, Treated};
+use belay_stats::contrast::{Contrast, Nature, Others, Question, Treated};
 use belay_stats::placebo::{PLACEBOS_MIN, Shape};
 use belay_stats::share::Direction;
 
@@ -28,7 +28,11 @@ pub(super) struct Weighed<'c> {
     pub(super) hosts: Vec<HostId>,
     /// Peers compared with.
     pub(super) peers: usize,
-    /// The budget of the signal.
+    /// Rows of other signals of the same hosts that it is compared with.
+    pub(super) kin: usize,
+    /// Where there are no peers: the same against the other signals of the same hosts.
+    pub(super) siblings: Option<Box<Weighed<'c>>>,
+    /// The part of the budget of the signal that this comparison may spend.
     pub(super) alpha: f64,
     /// Looks that the past can calibrate, of those the trial has.
     pub(super) looks: (usize, usize),
@@ -44,60 +48,92 @@ struct Layout {
     question: Question,
     /// Rows of the treated hosts, and the step of each one's change.
     treated: Vec<(usize, usize)>,
-    peers: Vec<usize>,
+    /// Rows of peers, or those of the treated hosts in other signals: the place of the signal, and of the row in it.
+    others: Vec<(usize, usize)>,
     looks: (usize, usize),
 }
 
-/// The values that calibration may see: of each treated host those before its own change, of peers those before the last of these.
+/// The values that calibration may see: of each treated host those before its own change, of the others those before the last of these.
 #[derive(Clone, Debug)]
 struct Past {
     treated: Vec<Treated>,
-    peers: Vec<Vec<f64>>,
+    others: Vec<Vec<f64>>,
 }
 
 /// A contrast with the past it was calibrated on.
 #[derive(Clone, Debug)]
 pub(super) struct Calibrated {
     layout: Layout,
-    /// The layout of the rows it was made for.
-    laid: u64,
+    /// The layout of the rows of each signal it was made for.
+    laid: Vec<u64>,
     past: Past,
     contrast: Option<Contrast>,
     /// The values since the first change, treated hosts first; made anew at each look in the same room.
     since: Vec<Vec<f64>>,
 }
 
+/// What is kept of a signal from look to look.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept {
+    own: Option<Calibrated>,
+    siblings: Option<Calibrated>,
+}
+
+/// Other signals of the same hosts that a signal is laid out against.
+struct Siblings<'c> {
+    contrast: &'c mut Contrast,
+    /// Where they are among all, and how many rows of theirs are compared with.
+    signals: Vec<usize>,
+    rows: usize,
+}
+
 /// A signal laid out against its past, before it is known what the other signals show.
 pub(super) struct Laid<'c> {
     contrast: &'c mut Contrast,
+    /// Where there are no peers: the contrast with the other signals of the same hosts.
+    siblings: Option<Siblings<'c>>,
     /// The treated hosts, and how many peers.
     hosts: Vec<HostId>,
     peers: usize,
     looks: (usize, usize),
-    /// The budget of the signal.
+    /// The part of the budget of the signal that each comparison may spend.
     alpha: f64,
     /// How many signals the trial has.
     signals: usize,
     caution: f64,
 }
 
-/// Lays a signal out; `None` where its past is too short to calibrate anything.
-pub(super) fn lay<'c>(known: &'c mut Option<Calibrated>, trial: &Trial, sight: &Sight<'_>) -> Option<Laid<'c>> {
-    let layout = Layout::of(trial, sight)?;
+/// Lays a signal out, one of `all`; `None` where its past is too short to calibrate anything.
+pub(super) fn lay<'c>(kept: &'c mut Kept, trial: &Trial, place: usize, all: &[Sight<'_>]) -> Option<Laid<'c>> {
+    let sight = &all[place];
+    let layout = Layout::of(trial, place, all)?;
     let (hosts, looks) = (layout.treated.iter().map(|(row, _)| sight.treated[*row].host.clone()).collect(), layout.looks);
-    if known.as_ref().is_none_or(|known| !known.holds(&layout, sight)) {
-        let past = Past::of(&layout, sight);
-        let contrast = Contrast::prepare(layout.question, &past.treated, &past.peers);
-        *known = Some(Calibrated { layout, laid: sight.laid, past, contrast, since: Vec::new() });
+    let (peers, beside) = (layout.others.len(), layout.with_siblings(place, all));
+    let contrast = calibrated(&mut kept.own, layout, place, all)?;
+    let siblings = beside.and_then(|layout| {
+        let (rows, mut signals): (usize, Vec<usize>) = (layout.others.len(), layout.others.iter().map(|(signal, _)| *signal).collect());
+        signals.dedup();
+        Some(Siblings { contrast: calibrated(&mut kept.siblings, layout, place, all)?, signals, rows })
+    });
+    let comparisons = if siblings.is_some() { 2.0 } else { 1.0 };
+    let alpha = budget::of_contrast(trial, sight.signal) / comparisons;
+    let caution = trial.caution.factor(&sight.signal.name);
+    Some(Laid { contrast, siblings, hosts, peers, looks, alpha, signals: trial.signals.len(), caution })
+}
+
+/// The contrast of a layout with what has come taken in; what was calibrated before is kept where it was on this very past.
+fn calibrated<'c>(known: &'c mut Option<Calibrated>, layout: Layout, place: usize, all: &[Sight<'_>]) -> Option<&'c mut Contrast> {
+    if known.as_ref().is_none_or(|known| !known.holds(&layout, place, all)) {
+        let past = Past::of(&layout, place, all);
+        let contrast = Contrast::prepare(layout.question, &past.treated, &past.others);
+        let laid = layout.laid(place, all);
+        *known = Some(Calibrated { layout, laid, past, contrast, since: Vec::new() });
     }
     let known = known.as_mut()?;
-    known.bring(sight);
-    let peers = known.layout.peers.len();
+    known.bring(place, all);
     let contrast = known.contrast.as_mut()?;
     contrast.see(&known.since);
-    let alpha = budget::of_contrast(trial, sight.signal);
-    let caution = trial.caution.factor(&sight.signal.name);
-    Some(Laid { contrast, hosts, peers, looks, alpha, signals: trial.signals.len(), caution })
+    Some(contrast)
 }
 
 impl<'c> Laid<'c> {
@@ -135,30 +171,57 @@ impl<'c> Laid<'c> {
         self.contrast.origin()
     }
 
-    /// Weighs it; `together`: at each look, of how many signals the bets are believed together; `shaken`: in any signal.
-    pub(super) fn weigh(self, together: &[usize], shaken: bool) -> Weighed<'c> {
-        let alarms = Alarms::of(self.contrast, self.terms(together));
-        let Self { contrast, hosts, peers, looks, alpha, .. } = self;
-        Weighed { contrast, alarms, hosts, peers, alpha, looks, shaken, told: OnceCell::new() }
+    /// What the comparison with past and peers raises; `together`: at each look, of how many signals the bets are believed together.
+    pub(super) fn alarms(&mut self, together: &[usize]) -> Alarms {
+        let terms = Terms { alpha: self.alpha, signals: self.signals, caution: self.caution, together };
+        Alarms::of(self.contrast, terms)
     }
+}
+
+/// All signals weighed, given what each raises against its own past and the peers; `shaken`: something struck all hosts, in any signal.
+pub(super) fn weighed<'c>(mut laid: Vec<Option<Laid<'c>>>, alarms: Vec<Option<Alarms>>, shaken: bool) -> Vec<Option<Weighed<'c>>> {
+    let beside: Vec<_> = (0..laid.len()).map(|place| beside(&mut laid, place)).collect();
+    let all = laid.into_iter().zip(alarms).zip(beside);
+    all.map(|((laid, alarms), beside)| {
+        let Laid { contrast, hosts, peers, looks, alpha, .. } = laid?;
+        let weighed = |contrast, alarms, kin| {
+            let (hosts, told) = (hosts.clone(), OnceCell::new());
+            Weighed { contrast, alarms, hosts, peers, kin, siblings: None, alpha, looks, shaken, told }
+        };
+        let siblings = beside.map(|(siblings, alarms)| Box::new(weighed(siblings.contrast, alarms, siblings.rows)));
+        Some(Weighed { siblings, ..weighed(contrast, alarms?, 0) })
+    })
+    .collect()
+}
+
+/// What the comparison of a signal with the other signals of the same hosts raises, where there are no peers.
+fn beside<'c>(laid: &mut [Option<Laid<'c>>], place: usize) -> Option<(Siblings<'c>, Alarms)> {
+    let siblings = laid[place].as_mut()?.siblings.take()?;
+    siblings.contrast.follow(&[]);
+    let own = laid[place].as_ref()?;
+    let alike = |other: &&Laid<'c>| other.contrast.origin() == own.contrast.origin() && other.hosts == own.hosts;
+    let theirs: Vec<&Contrast> =
+        siblings.signals.iter().filter_map(|signal| laid[*signal].as_ref()).filter(alike).map(|other| &*other.contrast).collect();
+    let alarms = Alarms::of_siblings(siblings.contrast, own.contrast, &theirs, own.terms(&[]));
+    Some((siblings, alarms))
 }
 
 impl Calibrated {
     /// Whether it was calibrated on this very past. Steps that were only added change nothing of it.
-    fn holds(&self, layout: &Layout, sight: &Sight<'_>) -> bool {
-        let same = self.layout.question == layout.question && self.layout.treated == layout.treated && self.layout.peers == layout.peers;
-        same && (self.laid == sight.laid || self.past.same(&Past::of(layout, sight)))
+    fn holds(&self, layout: &Layout, place: usize, all: &[Sight<'_>]) -> bool {
+        let same = self.layout.question == layout.question && self.layout.treated == layout.treated && self.layout.others == layout.others;
+        same && (self.laid == layout.laid(place, all) || self.past.same(&Past::of(layout, place, all)))
     }
 
     /// Brings the values since the first change up to now: all of them where the rows were laid out anew, else those that were added.
-    fn bring(&mut self, sight: &Sight<'_>) {
-        let anew = self.laid != sight.laid;
-        self.laid = sight.laid;
+    fn bring(&mut self, place: usize, all: &[Sight<'_>]) {
+        let laid = self.layout.laid(place, all);
+        let anew = self.laid != laid;
+        self.laid = laid;
         let origin = self.layout.origin();
-        let treated = self.layout.treated.iter().map(|(row, _)| &sight.treated[*row]).map(|row| (row, row.end));
-        let peers = self.layout.peers.iter().map(|row| &sight.peers[*row].1).map(|row| (row, row.onset));
-        self.since.resize_with(self.layout.treated.len() + self.layout.peers.len(), Vec::new);
-        for (since, (row, end)) in self.since.iter_mut().zip(treated.chain(peers)) {
+        let treated = self.layout.treated.iter().map(|(row, _)| &all[place].treated[*row]).map(|row| (row, row.end));
+        self.since.resize_with(self.layout.treated.len() + self.layout.others.len(), Vec::new);
+        for (since, (row, end)) in self.since.iter_mut().zip(treated.chain(self.layout.rows(place, all))) {
             if anew {
                 since.clear();
             }
@@ -168,7 +231,9 @@ impl Calibrated {
 }
 
 impl Layout {
-    fn of(trial: &Trial, sight: &Sight<'_>) -> Option<Self> {
+    /// Against the own past, and the peers where there are two or more.
+    fn of(trial: &Trial, place: usize, all: &[Sight<'_>]) -> Option<Self> {
+        let sight = &all[place];
         let compared = |row: &Row| row.onset < sight.steps && (!row.has_left() || row.end > row.settled);
         let rows = || sight.treated.iter().enumerate().filter(|(_, row)| compared(row));
         let origin = rows().map(|(_, row)| row.onset).min()?;
@@ -182,6 +247,7 @@ impl Layout {
         let horizon = due.min(room.max(origin / 3)).max(grace + 1);
         let question = Question {
             nature: nature(sight.signal.kind),
+            others: Others::Peers,
             direction: direction(sight.signal.harm),
             season,
             shape: Shape { base, grace, horizon },
@@ -194,7 +260,48 @@ impl Layout {
         if peers.len() < 2 {
             peers.clear();
         }
-        Some(Self { question, treated: rows().map(|(i, row)| (i, row.onset)).collect(), peers, looks: (horizon, due) })
+        let others = peers.into_iter().map(|peer| (place, peer)).collect();
+        Some(Self { question, treated: rows().map(|(i, row)| (i, row.onset)).collect(), others, looks: (horizon, due) })
+    }
+
+    /// Against the other signals of the same hosts; none where there are peers, or no other signal that tells a level in the same steps.
+    fn with_siblings(&self, place: usize, all: &[Sight<'_>]) -> Option<Self> {
+        let sight = &all[place];
+        if !self.others.is_empty() || self.question.nature != Nature::Proportional {
+            return None;
+        }
+        let alike = |other: &Sight<'_>| {
+            nature(other.signal.kind) == Nature::Proportional
+                && (other.from, other.signal.step) == (sight.from, sight.signal.step)
+                && other.treated.len() == sight.treated.len()
+        };
+        let signals = all.iter().enumerate().filter(|(i, other)| *i != place && alike(other));
+        let rows = signals.flat_map(|(i, other)| self.treated.iter().map(move |(row, _)| (i, *row, &other.treated[*row])));
+        let there = rows.filter(|(_, _, row)| row.past_count() * 2 >= row.onset);
+        let others: Vec<(usize, usize)> = there.map(|(i, row, _)| (i, row)).take(PEERS_MAX).collect();
+        let question = Question { others: Others::Siblings, ..self.question };
+        (!others.is_empty()).then(|| Self { question, others, treated: self.treated.clone(), looks: self.looks })
+    }
+
+    /// The rows that the treated ones are compared with, and where each ends to be evidence.
+    fn rows<'r>(&'r self, place: usize, all: &'r [Sight<'_>]) -> impl Iterator<Item = (&'r Row, usize)> {
+        self.others.iter().map(move |(signal, row)| {
+            if *signal == place {
+                let row = &all[place].peers[*row].1;
+                (row, row.onset)
+            } else {
+                let row = &all[*signal].treated[*row];
+                (row, row.end)
+            }
+        })
+    }
+
+    /// The layouts of the rows that it rests on.
+    fn laid(&self, place: usize, all: &[Sight<'_>]) -> Vec<u64> {
+        let mut signals: Vec<usize> = self.others.iter().map(|(signal, _)| *signal).chain([place]).collect();
+        signals.sort_unstable();
+        signals.dedup();
+        signals.into_iter().map(|signal| all[signal].laid).collect()
     }
 
     /// The step of the first change.
@@ -204,24 +311,21 @@ impl Layout {
 }
 
 impl Past {
-    fn of(layout: &Layout, sight: &Sight<'_>) -> Self {
+    fn of(layout: &Layout, place: usize, all: &[Sight<'_>]) -> Self {
         let last = layout.treated.iter().map(|(_, onset)| *onset).max().unwrap_or(0);
         let treated = |(row, onset): &(usize, usize)| {
-            let row = &sight.treated[*row];
+            let row = &all[place].treated[*row];
             Treated { values: numbers(row, 0, *onset, row.end).collect(), onset: *onset }
         };
-        let peer = |row: &usize| {
-            let row = &sight.peers[*row].1;
-            numbers(row, 0, last.min(row.values.len()), row.onset).collect()
-        };
-        Self { treated: layout.treated.iter().map(treated).collect(), peers: layout.peers.iter().map(peer).collect() }
+        let other = |(row, end): (&Row, usize)| numbers(row, 0, last.min(row.values.len()), end).collect();
+        Self { treated: layout.treated.iter().map(treated).collect(), others: layout.rows(place, all).map(other).collect() }
     }
 
     /// Whether two pasts of the same layout are the same, bit for bit (a missing value equals itself).
     fn same(&self, other: &Self) -> bool {
         let equal = |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
         self.treated.iter().zip(&other.treated).all(|(a, b)| equal(&a.values, &b.values))
-            && self.peers.iter().zip(&other.peers).all(|(a, b)| equal(a, b))
+            && self.others.iter().zip(&other.others).all(|(a, b)| equal(a, b))
     }
 }
 

@@ -116,11 +116,13 @@ pub enum Check {
     SingleHost,
     /// A check fails more often than it did, though it does not fail all the time.
     FailureRate,
+    /// Where there are no peers: a signal no longer moves with the other signals of the same hosts.
+    Relation,
 }
 
 impl Check {
     /// All checks, in the order of the manual.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::FailedResource,
         Self::CompileError,
         Self::EnvironmentMismatch,
@@ -134,6 +136,7 @@ impl Check {
         Self::Drift,
         Self::SingleHost,
         Self::FailureRate,
+        Self::Relation,
     ];
 
     /// Its stable code.
@@ -152,6 +155,7 @@ impl Check {
             Self::Drift => "drift",
             Self::SingleHost => "single-host",
             Self::FailureRate => "failure-rate",
+            Self::Relation => "relation",
         }
     }
 }

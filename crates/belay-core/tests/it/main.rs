@@ -18,6 +18,7 @@ mod notify;
 mod overlaps;
 mod past;
 mod planned;
+mod relation;
 mod selfcheck;
 mod slots;
 mod snapshots;

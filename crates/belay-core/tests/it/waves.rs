@@ -237,3 +237,19 @@ fn within_its_waves(lab: &Lab, seed: u64, host: &HostId) {
     // Who is treated by a superseding Change may have come with the waves of the one before.
     assert!(reached || change.supersedes.is_some(), "seed {seed}: {host} is in no open wave of {}", change.id);
 }
+
+#[test]
+fn the_waves_of_a_change_share_its_budget_of_false_rejections() {
+    use belay_core::decide::trial::{BUDGET_MAX, BUDGET_MIN, trial_of};
+    let given = |sizes: Vec<WaveSize>| {
+        let mut lab = fleet(|web| web.waves = sizes);
+        round(&mut lab, "new");
+        let waves = lab.state.changes[&ChangeId(1)].waves.as_ref().unwrap().sizes.len();
+        (waves, trial_of(&lab.state, ChangeId(1)).unwrap().budget.unwrap())
+    };
+    // The last three hosts are a wave of their own.
+    assert_eq!(given(vec![WaveSize::Hosts(1), WaveSize::Percent(25), WaveSize::Percent(100)]), (4, BUDGET_MAX / 4.0));
+    assert_eq!(given(vec![WaveSize::Hosts(17)]), (2, BUDGET_MAX / 2.0));
+    let (waves, given) = given((1..=17).map(WaveSize::Hosts).collect());
+    assert!(waves >= 17 && given >= BUDGET_MIN, "less would blind it: {waves} {given}");
+}

@@ -1,7 +1,7 @@
 //! A series judged by itself: a treated one, or a peer as if it were treated.
 
 use super::moved::Moved;
-use super::{Nature, Question};
+use super::{Nature, Others, Question};
 use crate::panel::{Calendar, Design, Panel, Predictor};
 use crate::placebo::Shape;
 use crate::robust::{finite, middle_in_place};
@@ -17,7 +17,7 @@ pub(super) struct Subject {
     pub(super) past: Vec<f64>,
     /// Where its residuals were before its moment, and its usual value in its own unit.
     pub(super) home: (f64, f64),
-    /// Its own level before its moment, and that of each peer then.
+    /// Its own level before its moment, and that of each peer then, where peers may contradict it.
     pub(super) levels: (f64, Vec<f64>),
     pub(super) track: Option<Track>,
     pub(super) bets: bool,
@@ -36,7 +36,8 @@ impl Subject {
         let calendar = Calendar { season: question.season, until: onset };
         let (predictor, residuals) = Predictor::fit(past, panel, design, calendar)?;
         let level = |series: &[f64]| question.shape.level(series, onset.min(series.len()));
-        let levels = (level(past), (0..panel.len()).map(|j| level(panel.member(j))).collect());
+        let rivals = if question.others == Others::Siblings { 0 } else { panel.len() };
+        let levels = (level(past), (0..rivals).map(|j| level(panel.member(j))).collect());
         let (moved, stream) = (Moved::default(), Stream::default());
         let home = (question.shape.level(&residuals, residuals.len()), scale.inverse(centre));
         Some(Subject { scale, centre, onset, predictor, past: residuals, home, levels, track: None, bets: false, moved, stream })

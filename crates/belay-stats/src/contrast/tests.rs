@@ -8,7 +8,13 @@ const PAST: usize = 400;
 const HORIZON: usize = 40;
 
 fn question(direction: Direction) -> Question {
-    Question { nature: Nature::Proportional, direction, season: None, shape: Shape { base: 24, grace: 2, horizon: HORIZON } }
+    Question {
+        nature: Nature::Proportional,
+        others: Others::Peers,
+        direction,
+        season: None,
+        shape: Shape { base: 24, grace: 2, horizon: HORIZON },
+    }
 }
 
 /// Hosts that share a wandering load and have noise of their own, all from one seed.
@@ -142,4 +148,60 @@ fn too_short_a_past_calibrates_nothing() {
     let treated = treated(&rows[..1], &[40], 60, |_| 9.0);
     let contrast = Contrast::prepare(question(Direction::Both), &treated, &cut(&rows[1..], 60));
     assert!(contrast.is_none_or(|contrast| contrast.group().reference.is_none()));
+}
+
+/// Two things of three hosts that are busy together, without peers: the first of each is treated, the second its sibling.
+fn two_things(seed: u64) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
+    let mut rows = fleet(seed, 6, PAST + HORIZON);
+    let siblings = rows.split_off(3);
+    (rows, siblings)
+}
+
+/// What a contrast with the own past alone raises, and what one with siblings does.
+fn with_siblings(hosts: &[Vec<f64>], siblings: &[Vec<f64>]) -> (Alarms, Alarms) {
+    let terms = Terms { alpha: 0.01, signals: 1, caution: 1.0, together: &[] };
+    let contrast = |others: Others, rows: &[Vec<f64>], beside: &[Vec<f64>]| {
+        let treated: Vec<Treated> = rows.iter().map(|values| Treated { values: values.clone(), onset: PAST }).collect();
+        let mut contrast = Contrast::prepare(Question { others, ..question(Direction::Both) }, &treated, beside).unwrap();
+        contrast.look(&treated, beside);
+        contrast
+    };
+    let (mut own, theirs) = (contrast(Others::Peers, hosts, &[]), contrast(Others::Peers, siblings, &[]));
+    let mut beside = contrast(Others::Siblings, hosts, siblings);
+    let alarms = Alarms::of(&mut own, terms);
+    (alarms, Alarms::of_siblings(&mut beside, &own, &[&theirs], terms))
+}
+
+fn raised(alarms: &Alarms) -> bool {
+    alarms.group.bets.is_some() || alarms.group.again.is_some()
+}
+
+fn move_all(rows: &mut [Vec<f64>], by: f64) {
+    rows.iter_mut().for_each(|row| row[PAST + 2..].iter_mut().for_each(|v| *v *= by));
+}
+
+#[test]
+fn siblings_tell_harm_from_load_that_the_own_past_cannot_tell() {
+    let (mut alone, mut beside) = (0, 0);
+    for seed in 0..40 {
+        let (mut hosts, siblings) = two_things(seed);
+        move_all(&mut hosts, 1.2);
+        let (own, kin) = with_siblings(&hosts, &siblings);
+        alone += usize::from(raised(&own));
+        beside += usize::from(raised(&kin));
+    }
+    assert!(alone <= 5 && beside >= 24, "{alone} {beside} of 40");
+}
+
+#[test]
+fn of_a_series_and_its_sibling_the_one_that_moved_is_blamed() {
+    let (mut blamed, mut moved) = (0, 0);
+    for seed in 0..40 {
+        let (hosts, mut siblings) = two_things(seed);
+        move_all(&mut siblings, 0.6);
+        blamed += usize::from(raised(&with_siblings(&hosts, &siblings).1));
+        moved += usize::from(raised(&with_siblings(&siblings, &hosts).1));
+    }
+    // Where the load goes the other way at the time, it looks as if the one that stands still had moved instead.
+    assert!(blamed <= 8 && moved >= 38, "{blamed} {moved} of 40");
 }

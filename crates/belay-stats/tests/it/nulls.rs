@@ -1,20 +1,24 @@
 //! Seeded trials in which nothing happened, with all that makes judges cry: autocorrelation, days, shocks that strike everybody, peers
-//! that come and go. The series of a seed stay what they are: figures in docs/ name the seeds they were made with.
+//! that come and go. Where there are no peers, each host has a sibling: another series that is as busy as it is. The series of a seed
+//! stay what they are: figures in docs/ name the seeds they were made with.
 
 use belay_stats::Rng;
 use belay_stats::alarm::{Alarms, Terms};
-use belay_stats::contrast::{Contrast, Nature, Question, Treated};
+use belay_stats::contrast::{Contrast, Nature, Others, Question, Treated};
 use belay_stats::placebo::Shape;
 use belay_stats::share::Direction;
 
 const DAY: usize = 96;
 const PAST: usize = 3 * DAY;
 const HORIZON: usize = 32;
+/// What makes the randomness of siblings one of its own.
+const SIBLINGS: u64 = 0x0005_1b11_2e55;
 
 /// A null trial of one signal.
 pub struct Null {
     pub treated: Vec<Treated>,
     peers: Vec<Vec<f64>>,
+    siblings: Vec<Vec<f64>>,
     shock: bool,
     turnover: bool,
 }
@@ -34,8 +38,10 @@ impl Null {
         let mut own = vec![0.0; k + m];
         let day: Vec<f64> = (0..k + m).map(|_| 0.2 + 0.1 * rng.unit()).collect();
         let mut rows = vec![Vec::with_capacity(steps); k + m];
+        let mut load = Vec::with_capacity(steps);
         for t in 0..steps {
             common = 0.8 * common + 0.03 * rng.normal();
+            load.push(common);
             let angle = (t + phase) as f64 / DAY as f64 * std::f64::consts::TAU;
             for (i, row) in rows.iter_mut().enumerate() {
                 own[i] = 0.8 * own[i] + 0.03 * rng.normal();
@@ -51,7 +57,17 @@ impl Null {
             peers[0][..PAST / 2].fill(f64::NAN);
             peers[1][PAST + 10..].fill(f64::NAN);
         }
-        Null { treated, peers, shock: shock_at < steps, turnover }
+        let mut rng = Rng::new(seed ^ SIBLINGS);
+        let mut sibling = |day: &f64| {
+            let mut own = 0.0;
+            let value = |(t, load): (usize, &f64)| {
+                own = 0.8 * own + 0.03 * rng.normal();
+                20.0 * (day * ((t + phase) as f64 / DAY as f64 * std::f64::consts::TAU).sin() + load + own).exp()
+            };
+            load.iter().enumerate().map(value).collect()
+        };
+        let siblings = if m == 0 { day.iter().map(&mut sibling).collect() } else { Vec::new() };
+        Null { treated, peers, siblings, shock: shock_at < steps, turnover }
     }
 
     /// What it has in it.
@@ -65,15 +81,34 @@ impl Null {
         }
     }
 
-    /// Whether it would be rejected at this budget: bets, or windows with a second sign.
+    /// Whether it would be rejected at this budget: bets, or windows with a second sign. Siblings get half of it.
     pub fn rejected(&self, budget: f64) -> bool {
-        let shape = Shape { base: 24, grace: 2, horizon: HORIZON };
-        let question = Question { nature: Nature::Proportional, direction: Direction::Both, season: Some(DAY), shape };
-        let mut contrast = Contrast::prepare(question, &self.treated, &self.peers).expect("three days of past are enough");
-        contrast.look(&self.treated, &self.peers);
-        let alarms = Alarms::of(&mut contrast, Terms { alpha: budget, signals: 1, caution: 1.0, together: &[] });
-        let group = (alarms.group.bets.is_some() || alarms.group.again.is_some()) && alarms.led_by.is_none();
-        let alone = alarms.hosts.iter().flatten().filter(|alarm| alarm.windows.is_some() || alarm.bets.is_some()).count();
-        group || alone >= 2
+        let part = if self.siblings.is_empty() { budget } else { budget / 2.0 };
+        let mut own = contrast(Others::Peers, &self.treated, &self.peers);
+        let terms = Terms { alpha: part, signals: 1, caution: 1.0, together: &[] };
+        if raised(&Alarms::of(&mut own, terms)) {
+            return true;
+        }
+        if self.siblings.is_empty() {
+            return false;
+        }
+        let siblings: Vec<Treated> = self.siblings.iter().map(|values| Treated { values: values.clone(), onset: PAST }).collect();
+        let theirs = contrast(Others::Peers, &siblings, &[]);
+        let mut beside = contrast(Others::Siblings, &self.treated, &self.siblings);
+        raised(&Alarms::of_siblings(&mut beside, &own, &[&theirs], terms))
     }
+}
+
+fn contrast(others: Others, treated: &[Treated], beside: &[Vec<f64>]) -> Contrast {
+    let shape = Shape { base: 24, grace: 2, horizon: HORIZON };
+    let question = Question { nature: Nature::Proportional, others, direction: Direction::Both, season: Some(DAY), shape };
+    let mut contrast = Contrast::prepare(question, treated, beside).expect("three days of past are enough");
+    contrast.look(treated, beside);
+    contrast
+}
+
+fn raised(alarms: &Alarms) -> bool {
+    let group = (alarms.group.bets.is_some() || alarms.group.again.is_some()) && alarms.led_by.is_none();
+    let alone = alarms.hosts.iter().flatten().filter(|alarm| alarm.windows.is_some() || alarm.bets.is_some()).count();
+    group || alone >= 2
 }

@@ -9,7 +9,7 @@ use belay_core::model::evidence::Evidence;
 use belay_core::model::ids::{ChangeId, HostId, SignalName};
 use belay_core::model::signal::{Harm, Missing, Reading, Sample, Series, Signal, SignalKind, Window};
 use belay_core::model::time::{Span, Timestamp};
-use belay_core::model::verdict::{Check, Look, Outcome, Says, Standing};
+use belay_core::model::verdict::{Check, Finding, Look, Outcome, Says, Standing};
 
 use super::case::{Case, Measured};
 
@@ -58,8 +58,7 @@ pub fn judge(case: &Case) -> anyhow::Result<Judged> {
 /// What a look decides. A verdict file has no word for a host that is ill by itself while its wave is only held: that is written as a
 /// rejection, as the rules of the benchmark say.
 fn outcome(look: &Look) -> Option<Outcome> {
-    let host =
-        |finding: &belay_core::model::verdict::Finding| finding.says == Says::Suspicion && speaks_for_a_host(finding.check, finding.of);
+    let host = |finding: &Finding| finding.says == Says::Suspicion && speaks_for_a_host(finding);
     if look.findings.iter().any(host) {
         return Some(Outcome::Rejected);
     }
@@ -70,10 +69,12 @@ fn outcome(look: &Look) -> Option<Outcome> {
 }
 
 /// Checks whose suspicion says for certain that a single host of several is ill.
-const fn speaks_for_a_host(check: Check, of: u32) -> bool {
-    match check {
+fn speaks_for_a_host(finding: &Finding) -> bool {
+    let of = finding.of as usize;
+    match finding.check {
         Check::SingleHost => true,
         Check::Frozen | Check::FlowStopped => of > 1,
+        Check::Relation => finding.hosts.len() < of,
         Check::FailedResource
         | Check::CompileError
         | Check::EnvironmentMismatch

@@ -124,6 +124,7 @@ form_enum! {
         "drift" => Drift,
         "single-host" => SingleHost,
         "failure-rate" => FailureRate,
+        "relation" => Relation,
     }
     Judge { "belay" => Belay, "person" => Person { actor, reason }, "successor" => Successor(change) }
 }

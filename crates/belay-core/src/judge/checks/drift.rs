@@ -16,7 +16,7 @@ use super::measure::{basis, effect_words, numbers};
 use crate::model::verdict::{Check, Finding, Says};
 
 /// The tail value of the windows that supports bets where there are no peers: one in five.
-const SUPPORT: f64 = 0.2;
+pub(super) const SUPPORT: f64 = 0.2;
 
 pub(super) fn check(sight: &Sight<'_>, weighed: &Weighed<'_>) -> Option<Finding> {
     let alarm = &weighed.alarms.group;

@@ -2,26 +2,28 @@
 //!
 //! **Why**: a check that flaps never fails long enough for `check_failing`, and is a failure all the same.
 //!
-//! **How**: per treated host, an exact e-process of its failures (see `belay-stats`, `failures`) against the most its past allows, or what
-//! the peers show in the same step. It may spend half of the budget of its signal, at every look. From a quorum of hosts on it is harm,
-//! below it suspicion; one changed host alone must show twice the evidence.
+//! **How**: per treated host, an exact e-process of its failures (see `belay-stats`, `failures`) against the most its past allows where no
+//! peer failed with it, or what the peers show in the same step. It may spend half of the budget of its signal, at every look. From a quorum of hosts on it is harm,
+//! below it suspicion; one changed host alone must show twice the evidence where there are no peers.
 //!
 //! **When it cannot tell**: fewer than thirty values of past; a third of the peers, judged as if they had changed, shows half as much.
 //!
 //! **Example**: `http_check fails more often on 2 of 4 changed hosts: in 9 of 40 steps, 0.3 % before (e-value 10^5)`.
 
-use belay_stats::failures::FailureTest;
+use belay_stats::failures::{FailureTest, Grade, Step};
 
 use super::super::sight::{Row, Sight};
 use super::check_failing::fails;
 use super::quorum::{numbers, quorum};
 use crate::model::change::Trial;
+use crate::model::signal::Harm;
 use crate::model::verdict::{Check, Finding, Gap, Numbers, Says};
 
 /// The part of a host's evidence that a peer must show to count as alike.
 const ALIKE_PART: f64 = 0.5;
-/// So much more evidence one changed host needs by itself.
+/// So much more evidence one changed host needs by itself, where there are not enough peers to tell its failures from everybody's.
 const ALONE: f64 = 2.0;
+const PEERS_MIN: usize = 2;
 
 /// What one host shows.
 struct Shown<'r> {
@@ -67,7 +69,7 @@ pub(super) fn check(trial: &Trial, sight: &Sight<'_>, budget: f64) -> Option<Fin
     let most = raised.iter().map(|shown| shown.ln_e).fold(0.0, f64::max);
     let alike = peers.iter().filter(|peer| peer.ln_e >= ALIKE_PART * most).count();
     let alone = trial.treated.len() == 1;
-    let sure = !alone || raised.iter().any(|shown| shown.ln_e >= ALONE * shown.needed);
+    let sure = !alone || peers.len() >= PEERS_MIN || raised.iter().any(|shown| shown.ln_e >= ALONE * shown.needed);
     let says = match () {
         () if raised.is_empty() => Says::Fine,
         () if !peers.is_empty() && alike * 3 >= peers.len() => Says::CannotTell(Gap::PeersSick),
@@ -79,26 +81,38 @@ pub(super) fn check(trial: &Trial, sight: &Sight<'_>, budget: f64) -> Option<Fin
 
 /// What a host shows, judged by its past.
 fn shown<'r>(sight: &Sight<'_>, row: &'r Row, steps: Steps, terms: &Terms) -> Option<Shown<'r>> {
-    let failed = |value: &Option<f64>| value.map(|value| fails(value, sight.signal.harm));
-    let before = || row.values[..steps.past].iter().map(failed).collect::<Vec<_>>();
+    let before = || (0..steps.past).map(|step| seen(sight, row, step)).collect::<Vec<_>>();
     let test = row.known.failures(steps.past, terms.due, || FailureTest::fit(&before(), terms.due))?;
     let needed = terms.caution * test.threshold(terms.budget);
     let mut process = test.begin();
     let (mut ln_e, mut first) = (0.0_f64, None);
     for step in steps.from..steps.to {
-        let now = process.step(failed(&row.values[step]), others(sight, row, step));
+        let now = process.step(seen(sight, row, step));
         ln_e = ln_e.max(now);
         first = first.or((now >= needed).then_some(step));
     }
     Some(Shown { row, ln_e, needed, first })
 }
 
-/// How many peers, other than this host, fail in a step, of how many.
-fn others(sight: &Sight<'_>, row: &Row, step: usize) -> (u32, u32) {
-    let peers = sight.nearest().filter(|peer| peer.onset > step && peer.host != row.host);
-    peers
-        .filter_map(|peer| peer.values.get(step).copied().flatten())
-        .fold((0, 0), |(failed, asked), value| (failed + u32::from(fails(value, sight.signal.harm)), asked + 1))
+/// How a step of a host went, and how peers other than it fared.
+fn seen(sight: &Sight<'_>, row: &Row, step: usize) -> Step {
+    let grade = |row: &Row| row.values.get(step).copied().flatten().map(|value| grade(value, sight.signal.harm));
+    let mut seen = Step { own: grade(row), ..Step::default() };
+    let others = sight.nearest().filter(|peer| peer.onset > step && peer.host != row.host);
+    for grade in others.filter_map(grade) {
+        seen.peers.0 += u32::from(grade >= Grade::Fails);
+        seen.peers.1 += 1;
+    }
+    seen
+}
+
+/// How bad a value of a check is: failures are counted, from several places or by how bad a state is; two are bad.
+fn grade(value: f64, harm: Harm) -> Grade {
+    match (fails(value, harm), value.abs() >= 2.0) {
+        (false, _) => Grade::Works,
+        (true, false) => Grade::Fails,
+        (true, true) => Grade::Badly,
+    }
 }
 
 fn finding(sight: &Sight<'_>, asked: &[Shown<'_>], raised: &[&Shown<'_>], alike: (usize, usize), says: Says) -> Finding {

@@ -66,11 +66,12 @@ pub(super) fn effect_words(weighed: &Weighed<'_>, numbers: &Numbers) -> impl Dis
 pub(super) fn basis(weighed: &Weighed<'_>, says: Says) -> impl Display {
     let placebos = weighed.contrast.group().reference.as_ref().map_or(0, |reference| reference.placebos);
     let (alike, asked) = weighed.alarms.group.alike;
-    let peers = weighed.peers;
+    let (peers, kin) = (weighed.peers, weighed.kin);
     let (looks, due) = weighed.looks;
     from_fn(move |f| {
         write!(f, "against {placebos} placebo changes of the own past, ")?;
         match (peers, says, asked) {
+            (0, _, _) if kin > 0 => f.write_str("against the other signals of the same hosts"),
             (0, _, _) => f.write_str("own past only"),
             (n, Says::Fine, _) | (n, _, 0) => write!(f, "against {n} peers"),
             (_, Says::Harm | Says::Suspicion | Says::CannotTell(_), asked) => write!(f, "{alike} of {asked} peers look alike"),

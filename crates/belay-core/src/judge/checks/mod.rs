@@ -15,6 +15,7 @@ pub(super) mod level;
 mod measure;
 mod presence;
 pub(super) mod quorum;
+mod relation;
 mod single_host;
 mod vanished;
 
@@ -59,6 +60,7 @@ pub(super) fn signals(trial: &Trial, sight: &Sight<'_>, weighed: Option<&Weighed
         found.extend(level::check(sight, weighed, over));
         found.extend(drift::check(sight, weighed));
         found.extend(single_host::check(sight, weighed));
+        found.extend(weighed.siblings.as_ref().and_then(|siblings| relation::check(sight, siblings)));
     }
     found
 }

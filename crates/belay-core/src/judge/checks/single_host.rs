@@ -22,7 +22,7 @@ const SUPPORT: f64 = 0.05;
 
 /// Whether both measures say that a host is ill: one beyond its budget, the other at least unusual. Where no peer can tell the host's
 /// weather from its illness, or where something struck all hosts and each moves in its own way, both must be beyond it.
-fn ill(alarm: &Alarm, weighed: &Weighed<'_>) -> bool {
+pub(super) fn ill(alarm: &Alarm, weighed: &Weighed<'_>) -> bool {
     if weighed.peers == 0 || weighed.shaken {
         return alarm.bets.is_some() && alarm.windows.is_some();
     }
