@@ -276,9 +276,9 @@ impl Layout {
                 && other.treated.len() == sight.treated.len()
         };
         let signals = all.iter().enumerate().filter(|(i, other)| *i != place && alike(other));
-        let rows = signals.flat_map(|(i, other)| self.treated.iter().map(move |(row, _)| (i, *row, &other.treated[*row])));
-        let there = rows.filter(|(_, _, row)| row.past_count() * 2 >= row.onset);
-        let others: Vec<(usize, usize)> = there.map(|(i, row, _)| (i, row)).take(PEERS_MAX).collect();
+        let rows = signals.flat_map(|(i, other)| self.treated.iter().map(move |(row, onset)| (i, *row, &other.treated[*row], *onset)));
+        let there = rows.filter(|(_, _, row, onset)| row.onset == *onset && row.past_count() * 2 >= row.onset);
+        let others: Vec<(usize, usize)> = there.map(|(i, row, _, _)| (i, row)).take(PEERS_MAX).collect();
         let question = Question { others: Others::Siblings, ..self.question };
         (!others.is_empty()).then(|| Self { question, others, treated: self.treated.clone(), looks: self.looks })
     }
@@ -317,7 +317,10 @@ impl Past {
             let row = &all[place].treated[*row];
             Treated { values: numbers(row, 0, *onset, row.end).collect(), onset: *onset }
         };
-        let other = |(row, end): (&Row, usize)| numbers(row, 0, last.min(row.values.len()), end).collect();
+        // The window of another signal may end a little before that of this one.
+        let missing = std::iter::repeat(f64::NAN);
+        let other =
+            |(row, end): (&Row, usize)| numbers(row, 0, last.min(row.values.len()), end).chain(missing.clone()).take(last).collect();
         Self { treated: layout.treated.iter().map(treated).collect(), others: layout.rows(place, all).map(other).collect() }
     }
 

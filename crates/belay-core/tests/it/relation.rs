@@ -125,3 +125,34 @@ fn a_watch_fed_step_by_step_says_of_relations_what_one_look_says() {
         }
     }
 }
+
+#[test]
+fn signals_that_come_late_or_not_at_all_break_nothing() {
+    for seed in 0..12 {
+        let mut fleet = Fleet::of(seed, 3, 0).moved(&["latency"], 1.25);
+        // Hosts change one after the other, and the windows of the other signals end behind that of the first.
+        fleet.trial.treated.values_mut().zip([0, 2, 5]).for_each(|(treated, step)| treated.onset = at(step));
+        let mut rng = Rng::new(seed);
+        let mut watch = Watch::begin(&fleet.trial, &fleet.evidence(-PAST, 0));
+        let mut seen = BTreeMap::from(SIGNALS.map(|name| (name, 0)));
+        for until in 1..=HORIZON {
+            let mut whole = fleet.evidence(-PAST, until);
+            let mut new = Evidence { at: at(until), windows: BTreeMap::new() };
+            for name in SIGNALS {
+                let to = match name {
+                    "latency" => until,
+                    "cpu" if seed % 3 == 0 => 0,
+                    _ => (until - rng.below(3) as i64).max(seen[name]),
+                };
+                let key = SignalName::parse(name).unwrap();
+                whole.windows.insert(key.clone(), fleet.evidence(-PAST, to).windows.remove(&key).unwrap());
+                if to > seen[name] {
+                    new.windows.insert(key.clone(), fleet.evidence(seen[name], to).windows.remove(&key).unwrap());
+                    seen.insert(name, to);
+                }
+            }
+            let (look, fresh) = (watch.look(&new), judge(&fleet.trial, &whole));
+            assert_eq!((look.standing, look.findings), (fresh.standing, fresh.findings), "seed {seed}, step {until}");
+        }
+    }
+}
