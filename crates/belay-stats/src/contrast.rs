@@ -269,15 +269,16 @@ impl Contrast {
     /// Weighs what was seen. `storms`: at each step since the origin how much of a say single peers have, in this signal's weather and
     /// that of others.
     pub fn follow(&mut self, storms: &[f64]) {
-        let known = self.storms.iter().zip(storms).take_while(|(a, b)| a.to_bits() == b.to_bits()).count();
+        // Where it is not said, single peers have all of it.
+        let say = |step: usize| storms.get(step).copied().unwrap_or(1.0);
+        let known = (0..self.storms.len()).take_while(|step| self.storms[*step].to_bits() == say(*step).to_bits()).count();
         if known < self.storms.len() {
             self.unfollow(known);
         }
         let steps = self.steps();
         for step in known..steps {
-            let storm = storms.get(step).copied().unwrap_or(1.0);
-            self.storms.push(storm);
-            self.take(step, storm);
+            self.storms.push(say(step));
+            self.take(step, say(step));
         }
         self.add_up(steps);
     }

@@ -2,8 +2,8 @@
 //!
 //! **Null.** Each step fails with at most the probability that the past allows: the upper 90 % bound (Clopper and Pearson, 1934) of how
 //! often a step failed after one that had not, and, since outages last, the 50 % bound of how often one failed after one that had. Where any peer
-//! fails in the same step, it may fail as often as peers do, by Laplace's rule: what comes over all is nobody's harm. Such steps of the
-//! past say nothing of what the series does by itself, and are left out of these bounds.
+//! fails in the same step, it may fail as often as peers do, by Laplace's rule: what comes over all is nobody's harm. Steps of the past
+//! in which a third of them failed say nothing of what the series does by itself, and are left out of these bounds.
 //!
 //! **Grades.** A step that fails badly (from several places at once, or critically) is bet on by itself too, with a null of its own: half of
 //! the capital asks whether steps fail, half whether they fail badly. The mean of both is as good as either, less `ln 2`.
@@ -51,6 +51,16 @@ pub struct Step {
     pub own: Option<Grade>,
     /// Peers that failed, of how many that were seen.
     pub peers: (u32, u32),
+}
+
+/// A step in which one peer in so many failed was struck by something that came over all.
+const SHARED_BY_ONE_IN: u32 = 3;
+
+impl Step {
+    fn shared(&self) -> bool {
+        let (failed, asked) = self.peers;
+        failed > 0 && failed * SHARED_BY_ONE_IN >= asked
+    }
 }
 
 /// The most that a step may fail.
@@ -108,7 +118,7 @@ impl Null {
     fn fit(past: &[Step], grade: usize) -> Null {
         let fails = |step: &Step| step.own.map(|own| own >= GRADES[grade]);
         let bound = |before: bool, bound: f64| {
-            let alone = past.windows(2).filter(|pair| fails(&pair[0]) == Some(before) && pair[1].peers.0 == 0);
+            let alone = past.windows(2).filter(|pair| fails(&pair[0]) == Some(before) && !pair[1].shared());
             let (failed, asked) =
                 alone.filter_map(|pair| fails(&pair[1])).fold((0, 0), |(failed, asked), fails| (failed + u64::from(fails), asked + 1));
             // What was never seen is not known: then a failure that lasts says no more than that it began.
@@ -282,6 +292,22 @@ mod tests {
         };
         let (with_all, alone) = (find(&outages(5)), find(&outages(0)));
         assert!(with_all.is_some_and(|at| at <= 15) && alone.is_none(), "{with_all:?} {alone:?}");
+    }
+
+    #[test]
+    fn of_many_peers_some_always_flap_and_that_blinds_nobody() {
+        for p in [0.02, 0.08, 0.12] {
+            let mut rng = Rng::new(7);
+            let mut flapping = |own: f64| Step {
+                own: Some(if rng.unit() < own { Grade::Fails } else { Grade::Works }),
+                peers: ((0..50).filter(|_| rng.unit() < p).count() as u32, 50),
+            };
+            let past: Vec<Step> = (0..480).map(|_| flapping(p)).collect();
+            let test = FailureTest::fit(&past, 48).unwrap();
+            let mut process = test.begin();
+            let at = (0..48).find(|_| process.step(flapping(0.6)) >= test.threshold(0.003));
+            assert!(at.is_some_and(|at| at <= 24), "{p}: {at:?} {test:?}");
+        }
     }
 
     #[test]

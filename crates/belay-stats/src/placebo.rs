@@ -244,8 +244,9 @@ impl Past {
         let mut near: Means = [NORMAL; WIDTHS.len()];
         let measured: Vec<Means> = grid.iter().map(|&h| self.spread_at(h, &mut sizes, &mut near)).collect();
         let between = |h: usize, w: usize| {
-            let (below, above) = (measured[h / STRIDE][w], measured[(h.div_ceil(STRIDE)).min(grid.len() - 1)][w]);
-            let part = (h % STRIDE) as f64 / STRIDE as f64;
+            let (i, j) = (h / STRIDE, h.div_ceil(STRIDE).min(grid.len() - 1));
+            let (below, above) = (measured[i][w], measured[j][w]);
+            let part = (h - grid[i]) as f64 / (grid[j] - grid[i]).max(1) as f64;
             if below.is_finite() { below + part * (above - below) } else { above }
         };
         let defined =
@@ -272,7 +273,7 @@ impl Past {
             let rms = (squares / sizes.len() as f64).sqrt();
             let Some((lower, upper)) = middle_within(sizes, 0.8 * near[w] * rms, 1.25 * near[w] * rms) else { return f64::NAN };
             let median = f64::midpoint(lower, upper);
-            near[w] = median / rms;
+            near[w] = if rms > 0.0 { median / rms } else { near[w] };
             (0.5 * rms).max(MAD_TO_SD * median)
         })
     }

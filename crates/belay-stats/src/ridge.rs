@@ -175,7 +175,7 @@ fn add(gram: &mut [f64], row: &[f64], times: f64) {
     }
 }
 
-/// What is left of a target when its prediction is taken away.
+/// What is left of a target when its prediction is taken away. Columns are at least as long as the target.
 pub fn residuals(target: &[f64], columns: &[&[f64]], coefficients: &[f64], out: &mut Vec<f64>) {
     out.clear();
     out.extend_from_slice(target);

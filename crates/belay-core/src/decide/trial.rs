@@ -82,11 +82,12 @@ pub const BUDGET_MIN: f64 = 0.001;
 
 /// What a Change may spend of the fleet's budget: an equal part for each Change of the span before it,
 /// itself among them. What comes later does not alter it.
-pub fn budget(state: &State, change: &Change) -> f64 {
+fn budget(state: &State, change: &Change) -> f64 {
     budget_at(state, change.opened, Some(change.id))
 }
 
-/// What each of its waves may spend: equal parts, so that the looks at all of them together spend no more than the Change may.
+/// What each of its waves may spend: equal parts, so that the looks at all of them together spend no more than the Change may; but none
+/// less than [`BUDGET_MIN`].
 pub fn budget_of_a_wave(state: &State, change: &Change) -> f64 {
     let waves = change.waves.as_ref().map_or(1, |waves| waves.sizes.len().max(1));
     (budget(state, change) / waves as f64).max(BUDGET_MIN)

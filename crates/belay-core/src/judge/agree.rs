@@ -17,7 +17,7 @@ pub(super) fn agree(findings: &mut [Finding], treated: usize) {
         let names: Vec<String> = moved.iter().map(ToString::to_string).collect();
         raise(findings, treated, &moved, |check| check == Check::Level, &format!("; {} moved together", names.join(" and ")));
     }
-    raise(findings, treated, &both, |_| true, "; level and run agree");
+    raise(findings, treated, &both, |check| check != Check::Relation, "; level and run agree");
 }
 
 /// The signals of which such a check suspects enough hosts to speak for the wave.

@@ -2,6 +2,7 @@
 //! acceptance.
 
 use super::blame::{Blame, blame};
+use super::checks::flow_stopped::flowed;
 use super::sight::{Row, Sight};
 use crate::model::change::Trial;
 use crate::model::signal::SignalKind;
@@ -104,7 +105,7 @@ fn dried_up(sight: &Sight<'_>) -> bool {
 /// did in its past, and that is no proof of anything. One that stands by beside each that works is usual.
 fn mute(sight: &Sight<'_>) -> bool {
     let since = |row: &&Row| row.settled().iter().any(Option::is_some);
-    let flows = |row: &&Row| row.settled().iter().flatten().any(|value| *value > 0.0);
+    let flows = |row: &&Row| flowed(row).iter().flatten().any(|value| *value > 0.0);
     let (seen, flowing) = (sight.treated.iter().filter(since).count(), sight.treated.iter().filter(flows).count());
     sight.signal.kind == SignalKind::Flow && (flowing == 0 || flowing * 2 < seen)
 }

@@ -112,8 +112,10 @@ pub(super) fn lay<'c>(kept: &'c mut Kept, trial: &Trial, place: usize, all: &[Si
     let contrast = calibrated(&mut kept.own, layout, place, all)?;
     let siblings = beside.and_then(|layout| {
         let (rows, mut signals): (usize, Vec<usize>) = (layout.others.len(), layout.others.iter().map(|(signal, _)| *signal).collect());
+        signals.sort_unstable();
         signals.dedup();
-        Some(Siblings { contrast: calibrated(&mut kept.siblings, layout, place, all)?, signals, rows })
+        let contrast = calibrated(&mut kept.siblings, layout, place, all)?;
+        contrast.group().reference.is_some().then_some(Siblings { contrast, signals, rows })
     });
     let comparisons = if siblings.is_some() { 2.0 } else { 1.0 };
     let alpha = budget::of_contrast(trial, sight.signal) / comparisons;
@@ -270,15 +272,18 @@ impl Layout {
         if !self.others.is_empty() || self.question.nature != Nature::Proportional {
             return None;
         }
+        let last = self.treated.iter().map(|(_, onset)| *onset).max().unwrap_or(0);
         let alike = |other: &Sight<'_>| {
             nature(other.signal.kind) == Nature::Proportional
                 && (other.from, other.signal.step) == (sight.from, sight.signal.step)
                 && other.treated.len() == sight.treated.len()
+                && other.steps > last
         };
         let signals = all.iter().enumerate().filter(|(i, other)| *i != place && alike(other));
-        let rows = signals.flat_map(|(i, other)| self.treated.iter().map(move |(row, onset)| (i, *row, &other.treated[*row], *onset)));
-        let there = rows.filter(|(_, _, row, onset)| row.onset == *onset && row.past_count() * 2 >= row.onset);
-        let others: Vec<(usize, usize)> = there.map(|(i, row, _, _)| (i, row)).take(PEERS_MAX).collect();
+        // Host by host, so that of many hosts no signal is left out.
+        let rows = self.treated.iter().flat_map(|(row, _)| signals.clone().map(move |(i, other)| (i, *row, &other.treated[*row])));
+        let there = rows.filter(|(_, _, row)| row.past_count() * 2 >= row.onset);
+        let others: Vec<(usize, usize)> = there.map(|(i, row, _)| (i, row)).take(PEERS_MAX).collect();
         let question = Question { others: Others::Siblings, ..self.question };
         (!others.is_empty()).then(|| Self { question, others, treated: self.treated.clone(), looks: self.looks })
     }
@@ -317,10 +322,8 @@ impl Past {
             let row = &all[place].treated[*row];
             Treated { values: numbers(row, 0, *onset, row.end).collect(), onset: *onset }
         };
-        // The window of another signal may end a little before that of this one.
-        let missing = std::iter::repeat(f64::NAN);
-        let other =
-            |(row, end): (&Row, usize)| numbers(row, 0, last.min(row.values.len()), end).chain(missing.clone()).take(last).collect();
+        // What was seen of a sibling after its own host's change tells nothing of how things were.
+        let other = |(row, end): (&Row, usize)| numbers(row, 0, last.min(row.values.len()), end.min(row.onset)).collect();
         Self { treated: layout.treated.iter().map(treated).collect(), others: layout.rows(place, all).map(other).collect() }
     }
 

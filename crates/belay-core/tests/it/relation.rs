@@ -25,19 +25,26 @@ struct Fleet {
 
 impl Fleet {
     fn of(seed: u64, changed: usize, peers: usize) -> Self {
+        Self::with(seed, changed, peers, &SIGNALS, &SIGNALS)
+    }
+
+    /// With these signals, of which these are as busy as their host; the others wander by themselves.
+    fn with(seed: u64, changed: usize, peers: usize, signals: &[&'static str], busy: &[&str]) -> Self {
         let signal = |name: &str| Signal { kind: SignalKind::Gauge, harm: Harm::Up, reading: Reading::Value, ..flow(name) };
         let onsets = |mut trial: Trial| {
             trial.treated.values_mut().for_each(|treated| treated.onset = at(0));
             trial
         };
-        let trial = Trial { signals: SIGNALS.map(signal).to_vec(), ..onsets(trial(changed, peers)) };
+        let trial = Trial { signals: signals.iter().map(|name| signal(name)).collect(), ..onsets(trial(changed, peers)) };
         let mut rng = Rng::new(seed);
-        let (mut load, mut rows) = (0.0, BTreeMap::new());
+        let (mut load, mut own, mut rows) = (0.0, vec![0.0; signals.len()], BTreeMap::new());
         for _ in -PAST..HORIZON {
             load = 0.95 * load + 0.05 * rng.normal();
+            own.iter_mut().for_each(|own| *own = 0.95 * *own + 0.05 * rng.normal());
             for host in trial.treated.keys().chain(trial.peers.keys()) {
-                for name in SIGNALS {
-                    let value = 100.0 * f64::exp(load + 0.02 * rng.normal());
+                for (name, own) in signals.iter().copied().zip(&own) {
+                    let level = if busy.contains(&name) { load } else { *own };
+                    let value = 100.0 * f64::exp(level + 0.02 * rng.normal());
                     rows.entry((name, host.clone())).or_insert_with(Vec::new).push(value);
                 }
             }
@@ -90,7 +97,9 @@ fn harm_that_load_would_hide_is_found_beside_the_other_signals_and_only_where_it
         others += harm(Check::Relation, "cpu") + harm(Check::Relation, "network");
         if harm(Check::Relation, "latency") > 0 {
             assert_eq!(look.standing, Standing::Final(Outcome::Rejected));
-            let text = &look.findings.iter().find(|finding| finding.check == Check::Relation).unwrap().text;
+            let relation = look.findings.iter().find(|finding| finding.check == Check::Relation).unwrap();
+            assert!(relation.since.is_some_and(|since| since >= at(0)), "without a beginning nobody could be blamed");
+            let text = &relation.text;
             assert!(text.contains("does not move with the other signals of its hosts as it did"), "{text}");
         }
     }
@@ -104,6 +113,43 @@ fn load_that_goes_up_in_all_signals_breaks_no_relation() {
         for signal in SIGNALS {
             assert_eq!(says(&look, Check::Relation, signal), Some(Says::Fine), "seed {seed}: {look:#?}");
         }
+    }
+}
+
+#[test]
+fn hosts_that_differ_are_named_with_what_they_show_themselves() {
+    let mut said = 0;
+    for seed in 0..10 {
+        let fleet = Fleet::of(seed, 4, 0).moved(&["latency"], 1.6);
+        // Two of the four fall instead: the mean hardly moves.
+        let mut fleet = fleet;
+        let since = usize::try_from(PAST + 2).unwrap();
+        let fallen = fleet.rows.iter_mut().filter(|((name, host), _)| *name == "latency" && ["t2", "t3"].contains(&host.as_str()));
+        fallen.for_each(|(_, row)| row[since..].iter_mut().for_each(|value| *value *= 0.62 / 1.6));
+        let look = fleet.judged();
+        let relation = look.findings.iter().find(|finding| finding.check == Check::Relation && finding.says != Says::Fine);
+        let Some(relation) = relation.filter(|relation| relation.hosts.len() < 4) else { continue };
+        said += 1;
+        let named: Vec<&str> = relation.hosts.iter().map(HostId::as_str).collect();
+        assert!(named.iter().all(|host| ["t0", "t1"].contains(host)), "{named:?}");
+        assert!(
+            relation.since.is_some() && relation.numbers.effect.is_none() && relation.numbers.p.is_some_and(|p| p < 0.05),
+            "{relation:#?}"
+        );
+    }
+    assert!(said >= 5, "{said} of 10");
+}
+
+#[test]
+fn of_many_hosts_every_signal_is_asked() {
+    let signals = ["a", "b", "c", "d", "e", "latency"];
+    for knows in ["a", "e"] {
+        let found = |seed: u64| {
+            let look = Fleet::with(seed, 20, 0, &signals, &[knows, "latency"]).moved(&["latency"], 1.25).judged();
+            says(&look, Check::Relation, "latency") == Some(Says::Harm)
+        };
+        let found = (0..6).filter(|seed| found(*seed)).count();
+        assert!(found >= 4, "{knows}: {found} of 6");
     }
 }
 

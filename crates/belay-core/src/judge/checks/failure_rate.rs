@@ -2,9 +2,10 @@
 //!
 //! **Why**: a check that flaps never fails long enough for `check_failing`, and is a failure all the same.
 //!
-//! **How**: per treated host, an exact e-process of its failures (see `belay-stats`, `failures`) against the most its past allows where no
-//! peer failed with it, or what the peers show in the same step. It may spend half of the budget of its signal, at every look. From a quorum of hosts on it is harm,
-//! below it suspicion; one changed host alone must show twice the evidence where there are no peers.
+//! **How**: per treated host, an exact e-process of its failures (see `belay-stats`, `failures`) against the most its past allows where
+//! peers did not fail with it, or what the peers show in the same step. It may spend half of the budget of its signal, at every look. From
+//! a quorum of hosts on it is harm, below it suspicion; one changed host alone must show twice the evidence where fewer than two peers can
+//! be asked.
 //!
 //! **When it cannot tell**: fewer than thirty values of past; a third of the peers, judged as if they had changed, shows half as much.
 //!

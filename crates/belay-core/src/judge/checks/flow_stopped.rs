@@ -47,8 +47,13 @@ fn stopped(row: &Row, begin: usize, peers: bool) -> Option<Option<Shown>> {
 /// Whether nothing at all has flowed since the grace on a host where something did before. Where the
 /// past is too poor to call that a stop, it is nothing to accept either.
 pub(in crate::judge) fn dry(row: &Row) -> bool {
-    let since = || row.settled().iter().flatten();
+    let since = || flowed(row).iter().flatten();
     since().count() > 0 && since().all(|value| is_zero(*value)) && row.past().iter().flatten().any(|value| *value > 0.0)
+}
+
+/// What flowed since the grace. The first step may hold what came before it: counters tell what came since they were read last.
+pub(in crate::judge) fn flowed(row: &Row) -> &[Option<f64>] {
+    row.settled().get(1..).unwrap_or(&[])
 }
 
 pub(super) fn is_zero(value: f64) -> bool {
