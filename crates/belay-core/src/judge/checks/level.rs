@@ -56,9 +56,11 @@ fn unharmed(sight: &Sight<'_>, weighed: &Weighed<'_>) -> bool {
 }
 
 /// Whether harm above the margin is excluded already, though there are looks to come: with peers, and by as much as placebo changes of the
-/// own past reach at any look, so that looking early is paid for.
+/// own past reach at any look, so that looking early is paid for. Not while all of them do what they hardly ever do: in a lull nothing can
+/// stop, and what it hides shows when it is over.
 pub(in crate::judge) fn assured(sight: &Sight<'_>, weighed: &Weighed<'_>) -> bool {
-    let Some(reference) = weighed.contrast.group().reference.as_ref().filter(|_| weighed.peers > 0) else { return false };
+    let calm = weighed.peers > 0 && !weighed.contrast.stormy();
+    let Some(reference) = weighed.contrast.group().reference.as_ref().filter(|_| calm) else { return false };
     effect(weighed).is_some_and(|effect| excluded(sight, weighed, &effect, reference.threshold(weighed.alpha)))
 }
 
