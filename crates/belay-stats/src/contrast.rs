@@ -266,12 +266,6 @@ impl Contrast {
         self.weather.as_ref()?.storms().get(step).copied()
     }
 
-    /// Whether the peers do now what they hardly ever do.
-    #[must_use]
-    pub fn stormy(&self) -> bool {
-        self.steps().checked_sub(1).and_then(|last| self.storm(last)).is_some_and(|storm| storm >= 1.0)
-    }
-
     /// Weighs what was seen. `storms`: at each step since the origin how much of a say single peers have, in this signal's weather and
     /// that of others.
     pub fn follow(&mut self, storms: &[f64]) {

@@ -107,24 +107,6 @@ fn a_steady_flow_is_accepted_once_harm_is_excluded_on_every_host_and_by_peers() 
 }
 
 #[test]
-fn in_a_lull_and_of_a_thin_flow_nothing_is_accepted_early() {
-    fn few(name: &str, step: i64, rate: f64) -> Option<f64> {
-        let mut rng = Rng::new(7).fork((step + 1000) as u64).fork(name.bytes().map(u64::from).sum());
-        Some(rng.poisson(rate) as f64)
-    }
-    let lull = |name: &str, step: i64| if step < 0 { Some(steady(name, step)) } else { few(name, step, 1.0) };
-    let thin = |name: &str, step: i64| few(name, step, 0.6);
-    let calm = |name: &str, step: i64| Some(steady(name, step));
-    let early = |value: fn(&str, i64) -> Option<f64>| {
-        let accepted =
-            |until: &i64| judge(&trial(1, 6), &evidence(&trial(1, 6), *until, value)).standing == Standing::Final(Outcome::Accepted);
-        (1..HORIZON).find(accepted)
-    };
-    assert!(early(calm).is_some(), "else this says nothing");
-    assert_eq!((early(lull), early(thin)), (None, None));
-}
-
-#[test]
 fn a_flow_that_stops_on_changed_hosts_only_is_rejected_within_a_few_steps() {
     let trial = trial(5, 6);
     let value = |name: &str, step: i64| {

@@ -20,15 +20,12 @@ use super::super::sight::Sight;
 use super::super::weigh::{Weighed, direction};
 use super::measure::{Effect, basis, effect, effect_words, numbers};
 use crate::model::ids::HostId;
-use crate::model::signal::SignalKind;
 use crate::model::verdict::{Check, Finding, Gap, Says};
 
 /// The margin of harm that is none, as a part of the level.
 const MARGIN_PART: f64 = 0.1;
 /// The same in SD of what a step usually deviates.
 const MARGIN_SD: f64 = 3.0;
-/// A flow that loses so much of itself is nearer to a stop than to what it was.
-const STOP_PART: f64 = 0.5;
 /// The one-sided normal quantile by which harm above the margin must be excluded: 95 %.
 const EXCLUDED: f64 = 1.645;
 
@@ -55,30 +52,22 @@ pub(super) fn check(sight: &Sight<'_>, weighed: &Weighed<'_>, over: bool) -> Opt
 
 /// Whether harm above the margin is excluded, once there is something to measure.
 fn unharmed(sight: &Sight<'_>, weighed: &Weighed<'_>) -> bool {
-    effect(weighed).is_none_or(|effect| excluded(sight, &effect, EXCLUDED, margin(weighed)))
+    effect(weighed).is_none_or(|effect| excluded(sight, weighed, &effect, EXCLUDED))
 }
 
 /// Whether harm above the margin is excluded already, though there are looks to come: with peers, and by as much as placebo changes of the
-/// own past reach at any look, so that looking early is paid for. Not while all of them do what they hardly ever do: in a lull nothing can
-/// stop, and what it hides shows when it is over. And of a thin flow, whose steps usually deviate by all there is, a stop must be excluded.
+/// own past reach at any look, so that looking early is paid for.
 pub(in crate::judge) fn assured(sight: &Sight<'_>, weighed: &Weighed<'_>) -> bool {
-    let calm = weighed.peers > 0 && !weighed.contrast.stormy();
-    let Some(reference) = weighed.contrast.group().reference.as_ref().filter(|_| calm) else { return false };
-    let stop = if sight.signal.kind == SignalKind::Flow { -weighed.contrast.relative(-STOP_PART) } else { f64::INFINITY };
-    let margin = margin(weighed).min(stop);
-    effect(weighed).is_some_and(|effect| excluded(sight, &effect, reference.threshold(weighed.alpha), margin))
+    let Some(reference) = weighed.contrast.group().reference.as_ref().filter(|_| weighed.peers > 0) else { return false };
+    effect(weighed).is_some_and(|effect| excluded(sight, weighed, &effect, reference.threshold(weighed.alpha)))
 }
 
-/// Harm that is none, on the scale of the comparison.
-fn margin(weighed: &Weighed<'_>) -> f64 {
+/// Whether an effect so many spreads larger would still be below the margin.
+fn excluded(sight: &Sight<'_>, weighed: &Weighed<'_>, Effect { shift, spread }: &Effect, spreads: f64) -> bool {
     let track = weighed.contrast.group();
     // A series that never moved deviates by nothing: then the smallest noise that is believed makes the margin.
     let sd = weighed.contrast.noise().max(track.innovation().unwrap_or(0.0)).max(track.floor());
-    (MARGIN_SD * sd).max(weighed.contrast.relative(MARGIN_PART))
-}
-
-/// Whether an effect so many spreads larger would still be within a margin.
-fn excluded(sight: &Sight<'_>, Effect { shift, spread }: &Effect, spreads: f64, margin: f64) -> bool {
+    let margin = (MARGIN_SD * sd).max(weighed.contrast.relative(MARGIN_PART));
     side(direction(sight.signal.harm), *shift) + spreads * spread <= margin
 }
 
