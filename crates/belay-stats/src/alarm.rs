@@ -170,7 +170,9 @@ impl<'a> Bars<'a> {
         let last = (0..view.hosts.len()).filter_map(|i| contrast.late(i)).max().unwrap_or(0);
         let host = |(i, shown): (usize, &Option<&'a Shown>)| {
             let (shown, track, late) = ((*shown)?, contrast.host(i)?, contrast.late(i)?);
-            Some(Bar { own: beside(Some(i)), ..Bar::of(track, shown, single, terms, false, (late, late)) })
+            // Where siblings have to be borne out and nothing can, nothing counts.
+            let own = if own.is_some() { Some(beside(Some(i))?) } else { None };
+            Some(Bar { own, ..Bar::of(track, shown, single, terms, false, (late, late)) })
         };
         let hosts = view.hosts.iter().enumerate().map(host).collect();
         Self { group: Bar { own: beside(None), ..Bar::of(contrast.group(), view.group, share, terms, true, (0, last)) }, hosts }
@@ -314,8 +316,7 @@ impl<'a> Bar<'a> {
             alarm.p = self.track.reference.as_ref().filter(|_| self.largest.is_finite()).map(|reference| reference.p_value(self.largest));
         }
         if let Some(mut bar) = self.bets_threshold(1).filter(|_| !self.shown.ln_e.is_empty()) {
-            let may = self.bets_may_cross();
-            for look in self.leaning().take_while(|_| may) {
+            for look in self.bets_may_cross().then(|| self.leaning()).into_iter().flatten() {
                 let here = self.bets_threshold(self.together(look)).unwrap_or(bar);
                 if self.bet(look, here) && !self.vetoed(look, jury, &mut alarm) {
                     alarm.bets = Some(look);
