@@ -73,12 +73,14 @@ for direction in ["both", "up"]:
             bets.append(lambda u, c=c: np.log(2 / (1 + c)) + (f(u / c) - f(u) if u > 0 else 0))
     if direction == "both":
         bets += [lambda u, m=m: f(u + m) - f(u) for m in shifts]
-    capital, ln_e, path = np.full(len(bets), 1 / len(bets)), 0.0, []
+    bets.append(lambda u: 0.0)  # half of the capital is bet on nothing
+    begun = np.r_[np.full(len(bets) - 1, 0.5 / (len(bets) - 1)), 0.5]
+    capital, ln_e, path = begun, 0.0, []
     for u in z:
         capital = capital * np.exp([bet(u) for bet in bets])
         total = capital.sum()
         ln_e += np.log(total)
-        capital = 0.98 * capital / total + 0.02 / len(bets)
+        capital = 0.98 * capital / total + 0.02 * begun
         path.append(ln_e)
     paths.append(row(float(direction == "both"), z, path))
     g = stats.t(3)

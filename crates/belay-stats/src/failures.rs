@@ -10,15 +10,18 @@
 //!
 //! **Bets.** Odds 3, 10, 30 and 300 times as large. Each bet is a likelihood ratio of two Bernoulli laws, so its capital is a
 //! supermartingale under every null below the bound (monotone likelihood ratio), and so is their mean: `P(sup E >= 1/alpha) <= alpha`
-//! (Ville, 1939). A fiftieth is shared out anew at each step, for failures that begin late (Shin, Ramdas and Rinaldo, 2022).
+//! (Ville, 1939). For failures that begin late a fiftieth is shared out anew at each step (Shin, Ramdas and Rinaldo, 2022), and half of
+//! the capital is bet on nothing, so that steps that work do not eat it.
 //!
 //! **Guard.** Outages that come in clusters obey no such law. So the evidence must also exceed what stretches of the own past, as long as
 //! the trial, ever reached.
 
 use crate::binomial::clopper_pearson;
 
-/// Odds that are bet on, relative to those of the null.
-const ODDS: [f64; 4] = [3.0, 10.0, 30.0, 300.0];
+/// Odds that are bet on, relative to those of the null; the first are no bet, as what is kept back is.
+const ODDS: [f64; 5] = [1.0, 3.0, 10.0, 30.0, 300.0];
+/// What each begins with.
+const BEGUN: [f64; ODDS.len()] = [0.5, 0.125, 0.125, 0.125, 0.125];
 /// The part of the capital that is shared out anew at each step.
 const SHARED: f64 = 0.02;
 /// Steps of the past that are needed.
@@ -162,7 +165,7 @@ struct Stake {
 
 impl Stake {
     fn on(null: Null) -> Stake {
-        Stake { null, capital: [1.0 / ODDS.len() as f64; ODDS.len()], ln_e: 0.0, failed: false }
+        Stake { null, capital: BEGUN, ln_e: 0.0, failed: false }
     }
 
     fn take(&mut self, failed: bool, (peers, asked): (u32, u32)) {
@@ -184,8 +187,8 @@ impl Stake {
             total += *capital;
         }
         self.ln_e += total.ln();
-        let (kept, share) = ((1.0 - SHARED) / total, SHARED / ODDS.len() as f64);
-        self.capital.iter_mut().for_each(|capital| *capital = *capital * kept + share);
+        let left = (1.0 - SHARED) / total;
+        self.capital.iter_mut().zip(BEGUN).for_each(|(capital, begun)| *capital = *capital * left + SHARED * begun);
     }
 }
 

@@ -3,8 +3,9 @@
 //! Residuals are whitened by an autoregression of order three fitted on the past; the innovations are bet on against a Student t with
 //! three degrees of freedom: shifts of several sizes, and scales on the side of harm. The mean of the capitals is an e-process (Vovk and
 //! Wang, "E-values: calibration, combination and applications", 2021; Waudby-Smith and Ramdas, 2024; redistribution of a part at every
-//! step for late onsets: Shin, Ramdas and Rinaldo, "E-detectors", 2022). The null is fitted, so the capital is only nearly an e-value:
-//! its threshold is raised to what placebo stretches of the past reach.
+//! step for late onsets: Shin, Ramdas and Rinaldo, "E-detectors", 2022). Half of the capital is kept back, which is as fair a bet as
+//! any: quiet steps cannot eat it, so that harm that begins late finds something to be bet on it. The null is fitted, so the capital is
+//! only nearly an e-value: its threshold is raised to what placebo stretches of the past reach.
 
 use crate::ridge::Ridge;
 use crate::robust::{centre_and_mad, finite, quantile};
@@ -18,6 +19,8 @@ const SHIFTS: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
 const SCALES: [f64; 2] = [3.0, 8.0];
 /// The part of the capital that is shared out anew at each step.
 const SHARED: f64 = 0.02;
+/// The part of the capital that is bet on nothing.
+const KEPT_BACK: f64 = 0.5;
 /// All bets there are.
 const BETS: usize = 2 * SHIFTS.len() + SCALES.len();
 /// What one step may do to a bet: a factor of exp(30) either way.
@@ -81,19 +84,16 @@ impl Whitener {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wealth {
     capital: [f64; BETS],
-    bets: usize,
+    kept_back: f64,
     direction: Direction,
     ln_e: f64,
 }
 
 impl Wealth {
-    /// Begins with equal capitals.
+    /// Begins with what is not kept back in equal parts on each bet.
     #[must_use]
     pub fn new(direction: Direction) -> Wealth {
-        let bets = if direction == Direction::Both { BETS } else { SHIFTS.len() + SCALES.len() };
-        let mut capital = [0.0; BETS];
-        capital[..bets].fill(1.0 / bets as f64);
-        Wealth { capital, bets, direction, ln_e: 0.0 }
+        Wealth { capital: begun(direction), kept_back: KEPT_BACK, direction, ln_e: 0.0 }
     }
 
     /// Takes the next standardised innovation; NaN says nothing.
@@ -102,10 +102,11 @@ impl Wealth {
             let factors = factors(z, self.direction);
             self.capital.iter_mut().zip(&factors).for_each(|(capital, factor)| *capital *= factor);
         }
-        let total = total(&self.capital);
+        let total = total(&self.capital) + self.kept_back;
         self.ln_e += total.ln();
-        let (kept, share) = ((1.0 - SHARED) / total, SHARED / self.bets as f64);
-        self.capital[..self.bets].iter_mut().for_each(|capital| *capital = *capital * kept + share);
+        let left = (1.0 - SHARED) / total;
+        self.capital.iter_mut().zip(begun(self.direction)).for_each(|(capital, begun)| *capital = *capital * left + SHARED * begun);
+        self.kept_back = self.kept_back * left + SHARED * KEPT_BACK;
     }
 
     /// The natural logarithm of the evidence after the steps so far.
@@ -113,6 +114,12 @@ impl Wealth {
     pub fn ln_e(&self) -> f64 {
         self.ln_e
     }
+}
+
+/// What each bet begins with; nothing on those the other way where that is no harm.
+fn begun(direction: Direction) -> [f64; BETS] {
+    let bets = if direction == Direction::Both { BETS } else { SHIFTS.len() + SCALES.len() };
+    std::array::from_fn(|i| if i < bets { (1.0 - KEPT_BACK) / bets as f64 } else { 0.0 })
 }
 
 /// The likelihood ratios of all bets: shifts towards harm, wider scales on the side of harm only, so that an improvement earns nothing,
@@ -154,22 +161,23 @@ pub fn stretches(innovations: usize, length: usize, stride: usize) -> usize {
 pub fn guard(innovations: &[f64], length: usize, stride: usize, direction: Direction) -> Vec<f64> {
     let begins = (0..stretches(innovations.len(), length, stride)).map(|i| i * stride.max(1));
     let factors: Vec<[f64; BETS]> = innovations.iter().map(|z| if z.is_finite() { factors(*z, direction) } else { [1.0; BETS] }).collect();
-    let begun = Wealth::new(direction);
-    let share: [f64; BETS] = std::array::from_fn(|i| if i < begun.bets { SHARED / begun.bets as f64 } else { 0.0 });
+    let begun = begun(direction);
     let largest = |from: usize| {
-        let mut capital = begun.capital;
+        let (mut capital, mut kept_back) = (begun, KEPT_BACK);
         let (mut most, mut shed) = (f64::NEG_INFINITY, 0.0);
         let mut most_since = 0.0_f64;
         for factors in &factors[from..from + length] {
             capital.iter_mut().zip(factors).for_each(|(capital, factor)| *capital *= factor);
-            let total = total(&capital);
+            let total = total(&capital) + kept_back;
             most_since = most_since.max(total);
-            capital.iter_mut().zip(&share).for_each(|(capital, share)| *capital = *capital * (1.0 - SHARED) + share * total);
+            let shared = SHARED * total;
+            capital.iter_mut().zip(&begun).for_each(|(capital, begun)| *capital = *capital * (1.0 - SHARED) + shared * begun);
+            kept_back = kept_back * (1.0 - SHARED) + shared * KEPT_BACK;
             if !(1e-200..1e200).contains(&total) {
                 most = f64::max(most, shed + most_since.ln());
                 shed += total.ln();
                 most_since = 0.0;
-                capital.iter_mut().for_each(|capital| *capital /= total);
+                capital.iter_mut().chain([&mut kept_back]).for_each(|capital| *capital /= total);
             }
         }
         most.max(shed + most_since.ln())
@@ -248,6 +256,15 @@ mod tests {
         };
         assert!(run(Direction::Up, -6.0) < 0.0 && run(Direction::Down, 6.0) < 0.0);
         assert!(run(Direction::Up, 6.0) > 5.0 && run(Direction::Down, -6.0) > 5.0 && run(Direction::Both, -6.0) > 5.0);
+    }
+
+    #[test]
+    fn quiet_steps_do_not_eat_what_late_harm_is_bet_with() {
+        let mut wealth = Wealth::new(Direction::Both);
+        (0..46).for_each(|_| wealth.step(0.0));
+        assert!(wealth.ln_e() > -1.3, "{}", wealth.ln_e());
+        (0..4).for_each(|_| wealth.step(6.0));
+        assert!(wealth.ln_e() > 5.0, "{}", wealth.ln_e());
     }
 
     #[test]
