@@ -2,7 +2,7 @@
 //! acceptance.
 
 use super::blame::{Blame, blame};
-use super::checks::flow_stopped::flowed;
+use super::checks::flow_stopped::{dry, flowed, rests};
 use super::sight::{Row, Sight};
 use crate::model::change::Trial;
 use crate::model::signal::SignalKind;
@@ -60,12 +60,16 @@ fn standing(trial: &Trial, at: Timestamp, sights: &[Sight<'_>], findings: &[Find
 const EARLY_MIN: usize = 6;
 
 /// Whether a trial may end accepted before its horizon: it has lasted its bake, nothing at all stands against it, nothing that is wanted is
-/// missing, and of every signal that must be there each value since the grace was seen, on every host, and enough of them.
+/// missing, and of every signal that must be there each value since the grace was seen, on every host, and enough of them. Nor while a flow
+/// rests: in a lull nothing can stop, and a stop shows when it is over.
 fn early(trial: &Trial, at: Timestamp, sights: &[Sight<'_>], findings: &[Finding], lacks: &[Lack]) -> bool {
     let whole =
         |sight: &Sight<'_>| sight.treated.iter().all(|row| row.settled().len() >= EARLY_MIN && row.settled().iter().all(Option::is_some));
     let must_have = sights.iter().filter(|sight| sight.signal.must_have);
-    lacks.is_empty() && must_have.into_iter().all(whole) && gap(trial, at, sights, findings, lacks).is_none()
+    let at_rest = |sight: &Sight<'_>| on_one_in_twenty(sight, rests);
+    lacks.is_empty()
+        && must_have.into_iter().all(|sight| whole(sight) && !at_rest(sight))
+        && gap(trial, at, sights, findings, lacks).is_none()
 }
 
 /// Why a trial that is over cannot end accepted; `None` when nothing stands against it.
@@ -91,13 +95,14 @@ fn gap(trial: &Trial, at: Timestamp, sights: &[Sight<'_>], findings: &[Finding],
         Says::Harm | Says::Suspicion | Says::Fine => None,
     });
     let suspicious = findings.iter().any(|finding| finding.says == Says::Suspicion);
+    let dried_up = |sight: &Sight<'_>| on_one_in_twenty(sight, dry);
     cannot.or(suspicious.then_some(Gap::Conflicting)).or(must_have().any(dried_up).then_some(Gap::TooLittle))
 }
 
-/// Whether a flow has been dry ever since the change on one host in twenty or more.
-fn dried_up(sight: &Sight<'_>) -> bool {
-    let dry = sight.treated.iter().filter(|row| super::checks::flow_stopped::dry(row)).count();
-    sight.signal.kind == SignalKind::Flow && dry > 0 && dry * 20 >= sight.treated.len()
+/// Whether it is a flow, and something holds of it on one host in twenty or more.
+fn on_one_in_twenty(sight: &Sight<'_>, holds: fn(&Row) -> bool) -> bool {
+    let hosts = sight.treated.iter().filter(|row| holds(row)).count();
+    sight.signal.kind == SignalKind::Flow && hosts > 0 && hosts * 20 >= sight.treated.len()
 }
 
 /// Whether a flow has shown nothing at all since the change on more than half of the hosts. Where

@@ -107,6 +107,28 @@ fn a_steady_flow_is_accepted_once_harm_is_excluded_on_every_host_and_by_peers() 
 }
 
 #[test]
+fn nothing_is_accepted_early_while_a_flow_rests() {
+    let trial = Trial { accept_from: at(5), ..trial(1, 6) };
+    let flow = |seed: u64, rate: f64, name: &str, step: i64| {
+        let mut rng = Rng::new(seed).fork((step + 1000) as u64).fork(name.bytes().map(u64::from).sum());
+        Some(rng.poisson(rate) as f64)
+    };
+    let accepted = Standing::Final(Outcome::Accepted);
+    for (seed, rate) in (0..6).flat_map(|seed| [0.8, 1.2, 2.0].map(|rate| (seed, rate))) {
+        // A lull of all hosts, in which the flow of the changed one stops for good.
+        let lull = |name: &str, step: i64| {
+            let rests = (4..14).contains(&step) || (name.starts_with('t') && step >= 4);
+            if rests { Some(0.0) } else { flow(seed, rate, name, step) }
+        };
+        let news = first_news(&trial, lull);
+        assert_ne!(news.1, accepted, "seed {seed}, {rate} a step: {news:?}");
+        // One that only rests for moments is not held by that.
+        let news = first_news(&trial, |name, step| flow(seed, rate, name, step));
+        assert!(news.1 == accepted && news.0 <= 10, "seed {seed}, {rate} a step: {news:?}");
+    }
+}
+
+#[test]
 fn a_flow_that_stops_on_changed_hosts_only_is_rejected_within_a_few_steps() {
     let trial = trial(5, 6);
     let value = |name: &str, step: i64| {

@@ -16,6 +16,8 @@ fn seeds_that_once_went_wrong_hold() {
         (4455, "three hosts of many that stood still for longer than the own past were asked to have stopped now"),
         (41179, "hosts that stood still already were asked to stop"),
         (41814, "hosts that carried bad content for less than a minute were asked to show it"),
+        (11057, "in a lull in which nothing could stop a Change was accepted early"),
+        (12253, "the same, on a flow so thin that it rests for minutes"),
         (40620, "content was called harmless on hosts that got the wrong environment with it"),
     ];
     let wrong: Vec<String> = pinned

@@ -20,6 +20,9 @@ use super::quorum::{Inquiry, Shown, inquire};
 use crate::model::change::Trial;
 use crate::model::verdict::{Check, Finding};
 
+/// Steps without flow that may be a stop.
+const STOP_MIN: usize = 3;
+
 pub(super) fn check(trial: &Trial, sight: &Sight<'_>) -> Option<Finding> {
     let peers = sight.has_peers();
     let question = |row: &Row, begin: usize| stopped(row, begin, peers);
@@ -33,7 +36,7 @@ fn stopped(row: &Row, begin: usize, peers: bool) -> Option<Option<Shown>> {
     if before.iter().flatten().count() < PAST_MIN || flowed * 4 < before.iter().flatten().count() {
         return None;
     }
-    let need = 3.max(usual(before, is_zero, peers) + 2);
+    let need = STOP_MIN.max(usual(before, is_zero, peers) + 2);
     if after.iter().flatten().count() == 0 {
         return None;
     }
@@ -47,8 +50,18 @@ fn stopped(row: &Row, begin: usize, peers: bool) -> Option<Option<Shown>> {
 /// Whether nothing at all has flowed since the grace on a host where something did before. Where the
 /// past is too poor to call that a stop, it is nothing to accept either.
 pub(in crate::judge) fn dry(row: &Row) -> bool {
-    let since = || flowed(row).iter().flatten();
-    since().count() > 0 && since().all(|value| is_zero(*value)) && row.past().iter().flatten().any(|value| *value > 0.0)
+    stands_still(row, flowed(row))
+}
+
+/// Whether nothing flows just now on a host where something did before.
+pub(in crate::judge) fn rests(row: &Row) -> bool {
+    let since = flowed(row);
+    stands_still(row, &since[since.len().saturating_sub(STOP_MIN)..])
+}
+
+fn stands_still(row: &Row, steps: &[Option<f64>]) -> bool {
+    let mut seen = steps.iter().flatten().peekable();
+    seen.peek().is_some() && seen.all(|value| is_zero(*value)) && row.past().iter().flatten().any(|value| *value > 0.0)
 }
 
 /// What flowed since the grace. The first step may hold what came before it: counters tell what came since they were read last.
