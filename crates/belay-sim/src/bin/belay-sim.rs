@@ -2,15 +2,18 @@
 //! `belay-sim cases N [--from S]` writes cases for `belay judge`, one a line; `belay-sim small N [--from S]` such of small and lasting harm;
 //! `belay-sim tell FILE` tells a story and shows the messages that were sent.
 
+use std::fmt::Debug;
 use std::io::{ErrorKind, Write};
+use std::ops::{AddAssign, Range};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, bail};
-use belay_sim::seeds::{Tally, play, tell};
+use belay_sim::seeds::{play, tell};
 use belay_sim::world::World;
 
 /// Seeds between two lines of progress.
-const PROGRESS: u64 = 500;
+const PROGRESS: usize = 500;
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -38,23 +41,58 @@ fn main() -> anyhow::Result<ExitCode> {
     }
 }
 
+/// What a seed counted, and what must never be and was.
+type Told<T> = (T, Vec<String>);
+
 fn seeds(count: &str, from: &str) -> anyhow::Result<ExitCode> {
+    all(count, from, |seed| {
+        let played = play(seed);
+        (played.tally, played.breaches.iter().map(ToString::to_string).collect())
+    })
+}
+
+/// The catch: agents, holds and gates.
+fn catch(count: &str, from: &str) -> anyhow::Result<ExitCode> {
+    all(count, from, |seed| {
+        let played = belay_sim::catch::play(seed);
+        (played.tally, played.breaches.iter().take(5).map(ToString::to_string).collect())
+    })
+}
+
+/// Plays seeds on all cores, and tells of them in their order.
+fn all<T: Default + AddAssign + Debug + Send>(count: &str, from: &str, told: impl Fn(u64) -> Told<T> + Sync) -> anyhow::Result<ExitCode> {
     let count: u64 = count.parse().context("how many seeds is no number")?;
     let from: u64 = from.parse().context("the first seed is no number")?;
-    let (mut all, mut failed) = (Tally::default(), 0_u64);
-    for seed in from..from.saturating_add(count) {
-        let played = play(seed);
-        all += played.tally;
-        if !played.breaches.is_empty() {
-            failed += 1;
-            played.breaches.iter().for_each(|breach| println!("seed {seed}: {breach}"));
+    let (end, mut all, mut failed) = (from.saturating_add(count), T::default(), 0_u64);
+    for first in (from..end).step_by(PROGRESS) {
+        let next = end.min(first.saturating_add(PROGRESS as u64));
+        for (seed, (tally, breaches)) in (first..next).zip(each(first..next, &told)) {
+            all += tally;
+            failed += u64::from(!breaches.is_empty());
+            breaches.iter().for_each(|breach| println!("seed {seed}: {breach}"));
         }
-        if (seed - from + 1).is_multiple_of(PROGRESS) {
-            println!("{} of {count} seeds, {failed} failed; {all:?}", seed - from + 1);
+        if next < end {
+            println!("{} of {count} seeds, {failed} failed; {all:?}", next - from);
         }
     }
     println!("{count} seeds from {from}: {failed} failed; {all:?}");
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What came of each of some seeds, in their order. A seed rests on nothing but itself.
+fn each<T: Send>(seeds: Range<u64>, told: &(impl Fn(u64) -> Told<T> + Sync)) -> Vec<Told<T>> {
+    let next = AtomicU64::new(seeds.start);
+    let work = || {
+        let taken = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed)).take_while(|seed| *seed < seeds.end);
+        taken.map(|seed| (seed, told(seed))).collect::<Vec<_>>()
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut played = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect::<Vec<_>>()
+    });
+    played.sort_by_key(|(seed, _)| *seed);
+    played.into_iter().map(|(_, told)| told).collect()
 }
 
 /// Cases for the judge.
@@ -67,24 +105,6 @@ fn cases(count: &str, from: &str, case: impl Fn(u64) -> serde_json::Value) -> an
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The catch: agents, holds and gates.
-fn catch(count: &str, from: &str) -> anyhow::Result<ExitCode> {
-    let count: u64 = count.parse().context("how many seeds is no number")?;
-    let from: u64 = from.parse().context("the first seed is no number")?;
-    let (mut all, mut failed) = (belay_sim::catch::Tally::default(), 0_u64);
-    for seed in from..from.saturating_add(count) {
-        let played = belay_sim::catch::play(seed);
-        all += played.tally;
-        failed += u64::from(!played.breaches.is_empty());
-        played.breaches.iter().take(5).for_each(|breach| println!("seed {seed}: {breach}"));
-        if (seed - from + 1).is_multiple_of(PROGRESS) {
-            println!("{} of {count} seeds, {failed} failed; {all:?}", seed - from + 1);
-        }
-    }
-    println!("{count} seeds from {from}: {failed} failed; {all:?}");
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Whoever reads may stop reading.
