@@ -2,6 +2,7 @@
 //! to five minutes, flows, counters with restarts, hosts that change one after the other. Same form as the recorded ones (`docs/judge.md`),
 //! with the truth beside it; a judge never reads that.
 
+pub mod moments;
 pub mod small;
 
 use belay_core::judge::window::resample;

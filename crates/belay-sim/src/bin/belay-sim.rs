@@ -1,5 +1,6 @@
 //! `belay-sim seeds N [--from S]` plays seeds; `belay-sim catch N [--from S]` plays those of the catch; `belay-sim seed S` tells one act by act;
 //! `belay-sim cases N [--from S]` writes cases for `belay judge`, one a line; `belay-sim small N [--from S]` such of small and lasting harm;
+//! `belay-sim moments N [--from S] < CASES` such of recorded ones at other moments;
 //! `belay-sim tell FILE` tells a story and shows the messages that were sent.
 
 use std::fmt::Debug;
@@ -8,9 +9,11 @@ use std::ops::{AddAssign, Range};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
+use belay_sim::cases::moments::moment;
 use belay_sim::seeds::{play, tell};
 use belay_sim::world::World;
+use serde_json::Value;
 
 /// Seeds between two lines of progress.
 const PROGRESS: usize = 500;
@@ -27,6 +30,8 @@ fn main() -> anyhow::Result<ExitCode> {
         ["cases", count, "--from", from] => cases(count, from, belay_sim::cases::case),
         ["small", count] => cases(count, "1", belay_sim::cases::small::small),
         ["small", count, "--from", from] => cases(count, from, belay_sim::cases::small::small),
+        ["moments", count] => moments(count, "1"),
+        ["moments", count, "--from", from] => moments(count, from),
         ["seed", seed] => {
             let (log, world) = tell(seed.parse().context("the seed is no number")?);
             Ok(shown(show(&log, &world))?)
@@ -36,7 +41,7 @@ fn main() -> anyhow::Result<ExitCode> {
             Ok(shown(show(&[], &belay_sim::scenario::tell(file, &text)?))?)
         }
         _ => bail!(
-            "usage: belay-sim seeds N [--from S] | belay-sim catch N [--from S] | belay-sim cases N [--from S] | belay-sim small N [--from S] | belay-sim seed S | belay-sim tell FILE"
+            "usage: belay-sim seeds N [--from S] | belay-sim catch N [--from S] | belay-sim cases N [--from S] | belay-sim small N [--from S] | belay-sim moments N [--from S] < CASES | belay-sim seed S | belay-sim tell FILE"
         ),
     }
 }
@@ -96,7 +101,7 @@ fn each<T: Send>(seeds: Range<u64>, told: &(impl Fn(u64) -> Told<T> + Sync)) -> 
 }
 
 /// Cases for the judge.
-fn cases(count: &str, from: &str, case: impl Fn(u64) -> serde_json::Value) -> anyhow::Result<ExitCode> {
+fn cases(count: &str, from: &str, case: impl Fn(u64) -> Value) -> anyhow::Result<ExitCode> {
     let count: u64 = count.parse().context("how many cases is no number")?;
     let from: u64 = from.parse().context("the first seed is no number")?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
@@ -105,6 +110,20 @@ fn cases(count: &str, from: &str, case: impl Fn(u64) -> serde_json::Value) -> an
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The recorded cases on standard input, at other moments.
+fn moments(count: &str, from: &str) -> anyhow::Result<ExitCode> {
+    let line = |(number, line): (usize, std::io::Result<String>)| {
+        serde_json::from_str(&line?).with_context(|| format!("line {} of standard input is no case", number + 1))
+    };
+    let recorded = std::io::stdin().lines().enumerate().map(line).collect::<anyhow::Result<Vec<Value>>>()?;
+    ensure!(
+        recorded.iter().all(|case| moment(std::slice::from_ref(case), 1).is_some()),
+        "there is a case on standard input with less than two days before its change, or of another form"
+    );
+    ensure!(!recorded.is_empty(), "there are no cases on standard input: give it a file of them, unpacked");
+    cases(count, from, |seed| moment(&recorded, seed).unwrap_or_default())
 }
 
 /// Whoever reads may stop reading.
