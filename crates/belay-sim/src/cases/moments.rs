@@ -1,6 +1,7 @@
 //! Recorded cases at other moments: what is recorded before a change is turned, so that a change is pretended at another moment of it, and
 //! harm or something harmless is put into the steps after it. What the hosts did by themselves is as real as it was, with incidents that
-//! nobody labelled, and one seam where its ends were joined. Kinds, sizes and how often each comes up are those of the recorded cases.
+//! nobody labelled, and one seam where its ends were joined. Kinds, sizes and how often each comes up are those of the recorded cases, but
+//! that no data are missing, and that the steepest hours of the day are moments as any other.
 
 use belay_stats::Rng;
 use belay_stats::robust::mad;
