@@ -10,7 +10,9 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, bail, ensure};
+use belay_sim::cases::case;
 use belay_sim::cases::moments::moment;
+use belay_sim::cases::small::small;
 use belay_sim::seeds::{play, tell};
 use belay_sim::world::World;
 use serde_json::Value;
@@ -26,10 +28,10 @@ fn main() -> anyhow::Result<ExitCode> {
         ["seeds", count, "--from", from] => seeds(count, from),
         ["catch", count] => catch(count, "1"),
         ["catch", count, "--from", from] => catch(count, from),
-        ["cases", count] => cases(count, "1", belay_sim::cases::case),
-        ["cases", count, "--from", from] => cases(count, from, belay_sim::cases::case),
-        ["small", count] => cases(count, "1", belay_sim::cases::small::small),
-        ["small", count, "--from", from] => cases(count, from, belay_sim::cases::small::small),
+        ["cases", count] => cases(count, "1", |seed| Ok(case(seed))),
+        ["cases", count, "--from", from] => cases(count, from, |seed| Ok(case(seed))),
+        ["small", count] => cases(count, "1", |seed| Ok(small(seed))),
+        ["small", count, "--from", from] => cases(count, from, |seed| Ok(small(seed))),
         ["moments", count] => moments(count, "1"),
         ["moments", count, "--from", from] => moments(count, from),
         ["seed", seed] => {
@@ -50,7 +52,7 @@ fn main() -> anyhow::Result<ExitCode> {
 type Told<T> = (T, Vec<String>);
 
 fn seeds(count: &str, from: &str) -> anyhow::Result<ExitCode> {
-    all(count, from, |seed| {
+    play_all(count, from, |seed| {
         let played = play(seed);
         (played.tally, played.breaches.iter().map(ToString::to_string).collect())
     })
@@ -58,14 +60,18 @@ fn seeds(count: &str, from: &str) -> anyhow::Result<ExitCode> {
 
 /// The catch: agents, holds and gates.
 fn catch(count: &str, from: &str) -> anyhow::Result<ExitCode> {
-    all(count, from, |seed| {
+    play_all(count, from, |seed| {
         let played = belay_sim::catch::play(seed);
         (played.tally, played.breaches.iter().take(5).map(ToString::to_string).collect())
     })
 }
 
 /// Plays seeds on all cores, and tells of them in their order.
-fn all<T: Default + AddAssign + Debug + Send>(count: &str, from: &str, told: impl Fn(u64) -> Told<T> + Sync) -> anyhow::Result<ExitCode> {
+fn play_all<T: Default + AddAssign + Debug + Send>(
+    count: &str,
+    from: &str,
+    told: impl Fn(u64) -> Told<T> + Sync,
+) -> anyhow::Result<ExitCode> {
     let count: u64 = count.parse().context("how many seeds is no number")?;
     let from: u64 = from.parse().context("the first seed is no number")?;
     let (end, mut all, mut failed) = (from.saturating_add(count), T::default(), 0_u64);
@@ -101,12 +107,12 @@ fn each<T: Send>(seeds: Range<u64>, told: &(impl Fn(u64) -> Told<T> + Sync)) -> 
 }
 
 /// Cases for the judge.
-fn cases(count: &str, from: &str, case: impl Fn(u64) -> Value) -> anyhow::Result<ExitCode> {
+fn cases(count: &str, from: &str, case: impl Fn(u64) -> anyhow::Result<Value>) -> anyhow::Result<ExitCode> {
     let count: u64 = count.parse().context("how many cases is no number")?;
     let from: u64 = from.parse().context("the first seed is no number")?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for seed in from..from.saturating_add(count) {
-        writeln!(out, "{}", case(seed))?;
+        writeln!(out, "{}", case(seed)?)?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
@@ -118,12 +124,11 @@ fn moments(count: &str, from: &str) -> anyhow::Result<ExitCode> {
         serde_json::from_str(&line?).with_context(|| format!("line {} of standard input is no case", number + 1))
     };
     let recorded = std::io::stdin().lines().enumerate().map(line).collect::<anyhow::Result<Vec<Value>>>()?;
-    ensure!(
-        recorded.iter().all(|case| moment(std::slice::from_ref(case), 1).is_some()),
-        "there is a case on standard input with less than two days before its change, or of another form"
-    );
     ensure!(!recorded.is_empty(), "there are no cases on standard input: give it a file of them, unpacked");
-    cases(count, from, |seed| moment(&recorded, seed).unwrap_or_default())
+    let made = |seed| {
+        moment(&recorded, seed).context("there is a case on standard input with less than two days before its change, or of another form")
+    };
+    cases(count, from, made)
 }
 
 /// Whoever reads may stop reading.
