@@ -11,6 +11,7 @@ mod subject;
 
 use self::moved::{Moved, Sum, mean_of};
 use self::subject::{Subject, scale, transformed};
+use crate::law::Nature;
 use crate::panel::{Design, Panel};
 use crate::placebo::Shape;
 use crate::ridge::dot;
@@ -26,15 +27,6 @@ const JURY_MAX: usize = 12;
 /// How much of a say single peers have in what one of several treated series does by itself: all of it in any weather. Of many series one
 /// always looks odd to a regression that was fitted too well.
 const ALONE: f64 = 1.0;
-
-/// How values are made comparable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nature {
-    /// Noise in proportion to the level.
-    Proportional,
-    /// Counts.
-    Counted,
-}
 
 /// What the series beside the treated ones are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -393,8 +385,7 @@ impl Contrast {
 
 impl Question {
     fn asked(&self, floor: f64) -> Asked {
-        let heavy = if self.nature == Nature::Counted { 0.5 } else { 0.25 };
-        Asked { shape: self.shape, direction: self.direction, floor, heavy }
+        Asked { shape: self.shape, direction: self.direction, floor, nature: self.nature }
     }
 }
 

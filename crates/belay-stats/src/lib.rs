@@ -13,6 +13,7 @@ pub mod alarm;
 pub mod binomial;
 pub mod contrast;
 pub mod failures;
+pub mod law;
 pub mod many;
 mod medians;
 pub mod normal;

@@ -7,6 +7,7 @@
 
 use std::sync::OnceLock;
 
+use crate::law::{Law, Nature};
 use crate::placebo::{Beside, Means, Reference, Running, Shape, WIDTHS};
 use crate::share::Direction;
 use crate::wealth::{self, Wealth, Whitener};
@@ -30,8 +31,8 @@ pub struct Asked {
     pub direction: Direction,
     /// The smallest noise of one value that is believed.
     pub floor: f64,
-    /// The part of the plain SD below which the size of an innovation never falls.
-    pub heavy: f64,
+    /// How its values vary.
+    pub nature: Nature,
 }
 
 /// How exactly all move together when they move: a part of the common movement that is nobody's harm.
@@ -66,6 +67,8 @@ pub struct Track {
 #[derive(Debug, Clone)]
 struct Bets {
     whitener: Whitener,
+    /// What they are bet against.
+    law: Law,
     /// The innovations of the past, and the length and stride of placebo stretches in them.
     innovations: Vec<f64>,
     stretch: (usize, usize),
@@ -236,7 +239,7 @@ impl Track {
     pub fn bet(&self, stream: &mut Stream) {
         let Some(bets) = &self.bets else { return };
         for look in stream.wealth.len()..stream.left.len() {
-            let mut wealth = stream.wealth.last().cloned().unwrap_or_else(|| Wealth::new(self.asked.direction));
+            let mut wealth = stream.wealth.last().cloned().unwrap_or_else(|| Wealth::new(self.asked.direction, bets.law));
             if look >= self.asked.shape.grace {
                 wealth.step(bets.whitener.next(stream.left[look], std::array::from_fn(|lag| self.lagged(&stream.left, look, lag + 1))));
             }
@@ -288,19 +291,20 @@ impl Track {
 
 impl Bets {
     fn fit(past: &[f64], asked: &Asked) -> Option<Bets> {
-        let (whitener, innovations) = Whitener::fit_and_follow(past, asked.heavy)?;
+        let (whitener, innovations) = Whitener::fit_and_follow(past, asked.nature.heavy())?;
         let length = asked.shape.horizon.saturating_sub(asked.shape.grace).max(1);
         let stride = (innovations.len().saturating_sub(length) / 24).clamp(1, 12);
         if wealth::stretches(innovations.len(), length, stride) < STRETCHES_MIN {
             return None;
         }
         let apart = innovations.len() as f64 / length as f64;
-        Some(Bets { whitener, innovations, stretch: (length, stride), reached: OnceLock::new(), apart })
+        let law = Law::of(asked.nature, &innovations);
+        Some(Bets { whitener, law, innovations, stretch: (length, stride), reached: OnceLock::new(), apart })
     }
 
     fn reached(&self, direction: Direction) -> f64 {
         let (length, stride) = self.stretch;
-        *self.reached.get_or_init(|| wealth::reached(&wealth::guard(&self.innovations, length, stride, direction)))
+        *self.reached.get_or_init(|| wealth::reached(&wealth::guard(&self.innovations, length, stride, direction, self.law)))
     }
 }
 

@@ -1,12 +1,13 @@
 //! An anytime-valid bet against "nothing changed": whitened residuals, and capital that grows only if they stop being usual.
 //!
-//! Residuals are whitened by an autoregression of order three fitted on the past; the innovations are bet on against a Student t with
-//! three degrees of freedom: shifts of several sizes, and scales on the side of harm. The mean of the capitals is an e-process (Vovk and
+//! Residuals are whitened by an autoregression of order three fitted on the past; the innovations are bet on against a Student t (see
+//! [`crate::law`]): shifts of several sizes, and scales on the side of harm. The mean of the capitals is an e-process (Vovk and
 //! Wang, "E-values: calibration, combination and applications", 2021; Waudby-Smith and Ramdas, 2024; redistribution of a part at every
 //! step for late onsets: Shin, Ramdas and Rinaldo, "E-detectors", 2022). Half of the capital is kept back, which is as fair a bet as
 //! any: quiet steps cannot eat it, so that harm that begins late finds something to be bet on it. The null is fitted, so the capital is
 //! only nearly an e-value: its threshold is raised to what placebo stretches of the past reach.
 
+use crate::law::Law;
 use crate::ridge::Ridge;
 use crate::robust::{centre_and_mad, finite, quantile};
 use crate::share::Direction;
@@ -23,9 +24,10 @@ const SHARED: f64 = 0.02;
 const KEPT_BACK: f64 = 0.5;
 /// All bets there are.
 const BETS: usize = 2 * SHIFTS.len() + SCALES.len();
-/// What one step may do to a bet: a factor of exp(30) either way.
-const MOST: f64 = 10_686_474_581_524.463;
-const LEAST: f64 = 1.0 / MOST;
+/// What one step may do to a bet. Against a heavy law none gains more than 911 by one step; against a light one none may either, so that one
+/// glitch proves nothing. Less gained is as fair a bet.
+const MOST: f64 = 1e3;
+const LEAST: f64 = 1e-13;
 /// Innovations are standardised by a little more than their estimated size.
 const WIDER: f64 = 1.1;
 
@@ -86,20 +88,21 @@ pub struct Wealth {
     capital: [f64; BETS],
     kept_back: f64,
     direction: Direction,
+    law: Law,
     ln_e: f64,
 }
 
 impl Wealth {
     /// Begins with what is not kept back in equal parts on each bet.
     #[must_use]
-    pub fn new(direction: Direction) -> Wealth {
-        Wealth { capital: begun(direction), kept_back: KEPT_BACK, direction, ln_e: 0.0 }
+    pub fn new(direction: Direction, law: Law) -> Wealth {
+        Wealth { capital: begun(direction), kept_back: KEPT_BACK, direction, law, ln_e: 0.0 }
     }
 
     /// Takes the next standardised innovation; NaN says nothing.
     pub fn step(&mut self, z: f64) {
         if z.is_finite() {
-            let factors = factors(z, self.direction);
+            let factors = factors(z, self.direction, self.law);
             self.capital.iter_mut().zip(&factors).for_each(|(capital, factor)| *capital *= factor);
         }
         let total = total(&self.capital) + self.kept_back;
@@ -124,7 +127,7 @@ fn begun(direction: Direction) -> [f64; BETS] {
 
 /// The likelihood ratios of all bets: shifts towards harm, wider scales on the side of harm only, so that an improvement earns nothing,
 /// and shifts the other way, which are bet on where both are harm.
-fn factors(z: f64, direction: Direction) -> [f64; BETS] {
+fn factors(z: f64, direction: Direction, law: Law) -> [f64; BETS] {
     let z = if direction == Direction::Down { -z } else { z };
     let narrow = direction != Direction::Both && z <= 0.0;
     let mut below = [0.0; BETS];
@@ -137,12 +140,10 @@ fn factors(z: f64, direction: Direction) -> [f64; BETS] {
         below[i + SHIFTS.len()] = if narrow { z } else { z / c };
         gain[i + SHIFTS.len()] = if direction == Direction::Both { 1.0 / c } else { 2.0 / (1.0 + c) };
     }
-    let usual = 1.0 + z * z / 3.0;
-    let mut ratios = [0.0; BETS];
-    for i in 0..BETS {
-        let root = usual / (1.0 + below[i] * below[i] / 3.0);
-        ratios[i] = (root * root * gain[i]).clamp(LEAST, MOST);
-    }
+    let usual = law.kernel(z);
+    let mut ratios = below.map(|z| usual / law.kernel(z));
+    law.raise(&mut ratios);
+    ratios.iter_mut().zip(gain).for_each(|(ratio, gain)| *ratio = (*ratio * gain).clamp(LEAST, MOST));
     ratios
 }
 
@@ -158,9 +159,9 @@ pub fn stretches(innovations: usize, length: usize, stride: usize) -> usize {
 /// What a bet makes of an innovation is the same in all stretches, and computed once; capitals are left as they grow, so that their sum
 /// is the evidence and no step needs a logarithm.
 #[must_use]
-pub fn guard(innovations: &[f64], length: usize, stride: usize, direction: Direction) -> Vec<f64> {
+pub fn guard(innovations: &[f64], length: usize, stride: usize, direction: Direction, law: Law) -> Vec<f64> {
     let begins = (0..stretches(innovations.len(), length, stride)).map(|i| i * stride.max(1));
-    let factors: Vec<[f64; BETS]> = innovations.iter().map(|z| if z.is_finite() { factors(*z, direction) } else { [1.0; BETS] }).collect();
+    let factors: Vec<[f64; BETS]> = innovations.iter().map(|z| if z.is_finite() { factors(*z, direction, law) } else { [1.0; BETS] }).collect();
     let begun = begun(direction);
     let largest = |from: usize| {
         let (mut capital, mut kept_back) = (begun, KEPT_BACK);
@@ -206,7 +207,14 @@ pub fn threshold(reached: f64, alpha: f64, streams: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::law::Nature;
     use crate::rng::Rng;
+
+    /// The law of innovations that are normal.
+    fn light() -> Law {
+        let mut rng = Rng::new(7);
+        Law::of(Nature::Counted, &(0..500).map(|_| rng.normal()).collect::<Vec<_>>())
+    }
 
     #[test]
     fn the_evidence_agrees_with_the_reference() {
@@ -215,14 +223,16 @@ mod tests {
         for line in table.lines().filter(|line| !line.starts_with('#')) {
             let cells: Vec<Vec<f64>> = line.split('\t').map(|c| c.split(' ').map(|v| v.parse().unwrap()).collect()).collect();
             let direction = if cells[0][0] == 1.0 { Direction::Both } else { Direction::Up };
-            let mut wealth = Wealth::new(direction);
+            let law = if cells[0][1] == 3.0 { Law::HEAVY } else { light() };
+            assert_eq!(law.freedom(), cells[0][1]);
+            let mut wealth = Wealth::new(direction, law);
             for (z, expected) in cells[1].iter().zip(&cells[2]) {
                 wealth.step(*z);
                 assert!((wealth.ln_e() - expected).abs() <= 1e-10 * expected.abs().max(1.0), "{} {expected}", wealth.ln_e());
                 seen += 1;
             }
         }
-        assert_eq!(seen, 60);
+        assert_eq!(seen, 120);
     }
 
     #[test]
@@ -231,11 +241,11 @@ mod tests {
         let mut innovations: Vec<f64> = (0..300).map(|_| rng.normal()).collect();
         innovations[50] = f64::NAN;
         innovations[100..260].iter_mut().for_each(|z| *z *= 1e4);
-        for direction in [Direction::Both, Direction::Up, Direction::Down] {
-            let maxima = guard(&innovations, 120, 12, direction);
+        for (direction, law) in [(Direction::Both, Law::HEAVY), (Direction::Up, light()), (Direction::Down, Law::HEAVY)] {
+            let maxima = guard(&innovations, 120, 12, direction, law);
             assert_eq!((maxima.len(), stretches(300, 120, 12)), (16, 16));
             for (i, most) in maxima.iter().enumerate() {
-                let mut wealth = Wealth::new(direction);
+                let mut wealth = Wealth::new(direction, law);
                 let looks = innovations[12 * i..12 * i + 120].iter().map(|z| {
                     wealth.step(*z);
                     wealth.ln_e()
@@ -244,13 +254,13 @@ mod tests {
                 assert!((most - expected).abs() <= 1e-9 * expected.abs().max(1.0), "{most} {expected}");
             }
         }
-        assert_eq!((guard(&innovations[..119], 120, 12, Direction::Up), stretches(119, 120, 12)), (vec![], 0));
+        assert_eq!((guard(&innovations[..119], 120, 12, Direction::Up, Law::HEAVY), stretches(119, 120, 12)), (vec![], 0));
     }
 
     #[test]
     fn an_improvement_earns_nothing_where_only_the_other_side_is_harm() {
         let run = |direction, z: f64| {
-            let mut wealth = Wealth::new(direction);
+            let mut wealth = Wealth::new(direction, Law::HEAVY);
             (0..20).for_each(|_| wealth.step(z));
             wealth.ln_e()
         };
@@ -260,11 +270,23 @@ mod tests {
 
     #[test]
     fn quiet_steps_do_not_eat_what_late_harm_is_bet_with() {
-        let mut wealth = Wealth::new(Direction::Both);
+        let mut wealth = Wealth::new(Direction::Both, Law::HEAVY);
         (0..46).for_each(|_| wealth.step(0.0));
         assert!(wealth.ln_e() > -1.3, "{}", wealth.ln_e());
         (0..4).for_each(|_| wealth.step(6.0));
         assert!(wealth.ln_e() > 5.0, "{}", wealth.ln_e());
+    }
+
+    #[test]
+    fn light_steps_prove_more_and_one_alone_still_buys_little() {
+        let after = |law, steps: usize, z: f64| {
+            let mut wealth = Wealth::new(Direction::Up, law);
+            (0..20).for_each(|_| wealth.step(0.0));
+            (0..steps).for_each(|_| wealth.step(z));
+            wealth.ln_e()
+        };
+        assert!(after(light(), 8, 3.0) > after(Law::HEAVY, 8, 3.0) + 5.0, "{} {}", after(light(), 8, 3.0), after(Law::HEAVY, 8, 3.0));
+        assert!(after(light(), 1, 100.0) < 3.0, "{}", after(light(), 1, 100.0));
     }
 
     #[test]
@@ -277,7 +299,7 @@ mod tests {
         }
         let whitener = Whitener::fit(&series, 0.25).unwrap();
         assert!((whitener.ar.iter().sum::<f64>() - 0.8).abs() < 0.05 && (whitener.scale - 1.0).abs() < 0.1, "{whitener:?}");
-        let mut wealth = Wealth::new(Direction::Both);
+        let mut wealth = Wealth::new(Direction::Both, Law::HEAVY);
         wealth.step(1e6);
         assert!(wealth.ln_e() < 5.0, "{}", wealth.ln_e());
     }

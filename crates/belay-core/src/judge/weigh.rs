@@ -3,7 +3,8 @@
 use std::cell::OnceCell;
 
 use belay_stats::alarm::{Alarms, Terms};
-use belay_stats::contrast::{Contrast, Nature, Others, Question, Treated};
+use belay_stats::contrast::{Contrast, Others, Question, Treated};
+use belay_stats::law::Nature;
 use belay_stats::placebo::{PLACEBOS_MIN, Shape};
 use belay_stats::share::Direction;
 

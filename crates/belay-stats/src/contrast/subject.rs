@@ -1,7 +1,8 @@
 //! A series judged by itself: a treated one, or a peer as if it were treated.
 
 use super::moved::Moved;
-use super::{Nature, Others, Question};
+use super::{Others, Question};
+use crate::law::Nature;
 use crate::panel::{Calendar, Design, Panel, Predictor};
 use crate::placebo::Shape;
 use crate::robust::{finite, middle_in_place};

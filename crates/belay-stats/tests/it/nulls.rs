@@ -4,7 +4,8 @@
 
 use belay_stats::Rng;
 use belay_stats::alarm::{Alarms, Terms};
-use belay_stats::contrast::{Contrast, Nature, Others, Question, Treated};
+use belay_stats::contrast::{Contrast, Others, Question, Treated};
+use belay_stats::law::Nature;
 use belay_stats::placebo::Shape;
 use belay_stats::share::Direction;
 
