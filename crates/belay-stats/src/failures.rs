@@ -15,6 +15,10 @@
 //!
 //! **Guard.** Outages that come in clusters obey no such law. So the evidence must also exceed what stretches of the own past, as long as
 //! the trial, ever reached.
+//!
+//! **Several.** As far as peers tell what came over all, hosts fail each by itself: then the product of what they show is evidence as
+//! well, and finds what is too little on each. Hosts that fail together all the same did so before: the product must exceed what it
+//! reached over stretches of their past ([`reached_together`]).
 
 use crate::binomial::clopper_pearson;
 
@@ -92,15 +96,8 @@ impl FailureTest {
         if past.iter().filter(|step| step.own.is_some()).count() < MIN_PAST_STEPS {
             return None;
         }
-        let mut test = FailureTest { nulls: std::array::from_fn(|grade| Null::fit(past, grade)), reached: 0.0 };
-        let stretch = length.max(1);
-        let reached = |from: usize| {
-            let mut process = test.begin();
-            past[from..(from + stretch).min(past.len())].iter().map(|step| process.step(*step)).fold(0.0, f64::max)
-        };
-        let stretches = (0..past.len()).step_by(stretch.div_ceil(2));
-        test.reached = stretches.map(reached).fold(0.0, f64::max);
-        Some(test)
+        let test = FailureTest { nulls: std::array::from_fn(|grade| Null::fit(past, grade)), reached: 0.0 };
+        Some(FailureTest { reached: reached_together(&[(test, past)], length), ..test })
     }
 
     /// A process without evidence.
@@ -112,9 +109,29 @@ impl FailureTest {
     /// What the evidence has to reach at a budget, natural logarithm.
     #[must_use]
     pub fn threshold(&self, alpha: f64) -> f64 {
-        let beyond = if self.reached > 0.0 { self.reached + BEYOND } else { 0.0 };
-        (1.0 / alpha).ln().max(beyond)
+        threshold(self.reached, alpha)
     }
+}
+
+/// What evidence has to reach at a budget where stretches of the past reached so much; natural logarithms.
+#[must_use]
+pub fn threshold(reached: f64, alpha: f64) -> f64 {
+    let beyond = if reached > 0.0 { reached + BEYOND } else { 0.0 };
+    (1.0 / alpha).ln().max(beyond)
+}
+
+/// The largest evidence that hosts reached together, natural logarithm, over stretches of their past as long as a trial of `length`
+/// steps. All pasts end at the same step.
+#[must_use]
+pub fn reached_together(hosts: &[(FailureTest, &[Step])], length: usize) -> f64 {
+    let (stretch, steps) = (length.max(1), hosts.iter().map(|(_, past)| past.len()).min().unwrap_or(0));
+    let reached = |from: usize| {
+        let mut processes: Vec<FailureProcess> = hosts.iter().map(|(test, _)| test.begin()).collect();
+        let mut all =
+            |step: usize| processes.iter_mut().zip(hosts).map(|(process, (_, past))| process.step(past[past.len() - steps + step])).sum();
+        (from..(from + stretch).min(steps)).map(&mut all).fold(0.0, f64::max)
+    };
+    (0..steps).step_by(stretch.div_ceil(2)).map(reached).fold(0.0, f64::max)
 }
 
 impl Null {
@@ -311,6 +328,20 @@ mod tests {
             let at = (0..48).find(|_| process.step(flapping(0.6)) >= test.threshold(0.003));
             assert!(at.is_some_and(|at| at <= 24), "{p}: {at:?} {test:?}");
         }
+    }
+
+    #[test]
+    fn hosts_that_always_failed_together_raise_the_bar_for_all_of_them() {
+        let apart = |host: usize| past(480, |i| i % 60 == 13 * host);
+        let alike = |_: usize| past(480, |i| i % 60 == 0);
+        let reached = |of: &dyn Fn(usize) -> Vec<Step>| {
+            let pasts: Vec<Vec<Step>> = (0..4).map(of).collect();
+            let hosts: Vec<_> = pasts.iter().map(|past| (FailureTest::fit(past, 48).unwrap(), &past[..])).collect();
+            (reached_together(&hosts, 48), hosts[0].0.reached)
+        };
+        let ((apart, one), (alike, _)) = (reached(&apart), reached(&alike));
+        assert!(one > 0.0 && apart < 2.0 * one && alike > 3.9 * one, "{one} {apart} {alike}");
+        assert_eq!(reached_together(&[], 48), 0.0);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod apart;
 mod catch;
 mod closed;
 mod deployments;
+mod failing;
 mod feeds;
 mod health;
 mod hold_histories;
