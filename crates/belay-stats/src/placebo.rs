@@ -28,6 +28,13 @@ const PRESENT: f64 = 0.6;
 
 /// Placebo changes that are needed before their quantiles are believed.
 pub const PLACEBOS_MIN: usize = 24;
+/// So many stretches of the past, each as long as a trial, that do not overlap are enough to say how far placebos reach.
+const FEW: f64 = 6.0;
+/// By how much thresholds grow where there are fewer: what few values say of a spread is uncertain, and a quantile made of it is larger by
+/// a part that falls with their number, as Student's are than normal ones. Half a day of past under a trial of a third of it had called
+/// nothing harm two and a half times as often as promised without.
+const SCARCE: f64 = 4.5;
+const SCARCE_MOST: f64 = 2.0;
 
 /// The shape of a question: what is compared with what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -330,6 +337,8 @@ pub struct Reference {
     pub slope: f64,
     /// Placebo changes it rests on.
     pub placebos: usize,
+    /// What thresholds are multiplied by where few of these do not overlap, from 1 to 2.
+    scarce: f64,
     direction: Direction,
 }
 
@@ -350,7 +359,9 @@ impl Reference {
         largest.sort_unstable_by(f64::total_cmp);
         let quantiles = [0.5, 0.9, 0.98].map(|q| quantile_of_sorted(&largest, q).unwrap_or(f64::INFINITY));
         let slope = ((quantiles[1] - quantiles[0]) / 5f64.ln()).max(0.25);
-        Some(Reference { spread, quantiles, slope, placebos: past.changes.len(), direction })
+        let apart = series.len().saturating_sub(from) as f64 / shape.horizon.saturating_sub(shape.grace).max(1) as f64;
+        let scarce = (1.0 + SCARCE * (1.0 / apart - 1.0 / FEW)).clamp(1.0, SCARCE_MOST);
+        Some(Reference { spread, quantiles, slope, placebos: past.changes.len(), scarce, direction })
     }
 
     /// The largest standardised deviation towards harm at a look, over the window lengths; minus infinity where none is defined.
@@ -368,17 +379,18 @@ impl Reference {
         means.iter().zip(spread).map(|(x, d)| (x / d).abs()).filter(|z| z.is_finite()).fold(f64::NEG_INFINITY, f64::max)
     }
 
-    /// The deviation that a placebo exceeds at any look with probability `alpha`, by the tail beyond the 90 % quantile.
+    /// The deviation that a placebo exceeds at any look with probability `alpha`, by the tail beyond the 90 % quantile. More is asked of
+    /// a past that holds few stretches as long as a trial.
     #[must_use]
     pub fn threshold(&self, alpha: f64) -> f64 {
         let tail = self.quantiles[1] + self.slope * (0.1 / alpha).ln();
-        self.quantiles[2].max(tail)
+        self.scarce * self.quantiles[2].max(tail)
     }
 
     /// The tail value of a largest deviation: how often a placebo is at least as large (1 below the median).
     #[must_use]
     pub fn p_value(&self, largest: f64) -> f64 {
-        let [q50, q90, _] = self.quantiles;
+        let ([q50, q90, _], largest) = (self.quantiles, largest / self.scarce);
         // Series that stand still have all their deviations at one place, or beside it by rounding: that is nothing unusual.
         if largest <= q50 + 1e-9 {
             if largest < q50 - 1e-9 { 1.0 } else { 0.5 }

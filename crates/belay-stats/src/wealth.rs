@@ -161,7 +161,8 @@ pub fn stretches(innovations: usize, length: usize, stride: usize) -> usize {
 #[must_use]
 pub fn guard(innovations: &[f64], length: usize, stride: usize, direction: Direction, law: Law) -> Vec<f64> {
     let begins = (0..stretches(innovations.len(), length, stride)).map(|i| i * stride.max(1));
-    let factors: Vec<[f64; BETS]> = innovations.iter().map(|z| if z.is_finite() { factors(*z, direction, law) } else { [1.0; BETS] }).collect();
+    let factors: Vec<[f64; BETS]> =
+        innovations.iter().map(|z| if z.is_finite() { factors(*z, direction, law) } else { [1.0; BETS] }).collect();
     let begun = begun(direction);
     let largest = |from: usize| {
         let (mut capital, mut kept_back) = (begun, KEPT_BACK);

@@ -213,7 +213,7 @@ fn wider_thresholds_are_wider_and_every_finding_that_rests_on_them_says_so() {
     let mut trial = Trial { signals: vec![latency()], ..trial(4, 6) };
     // From the change on, a little more on the changed hosts than usual. Longer names, as no peer is to be the exact twin of one.
     let noise = |name: &str, step| steady(&name.replace('t', "treated-"), step);
-    let seen = evidence(&trial, 30, |name, step| Some(noise(name, step) * if name.starts_with('t') && step >= 0 { 1.15 } else { 1.0 }));
+    let seen = evidence(&trial, 30, |name, step| Some(noise(name, step) * if name.starts_with('t') && step >= 0 { 1.3 } else { 1.0 }));
     let level = |trial: &Trial| judge(trial, &seen).findings.into_iter().find(|finding| finding.check == Check::Level).unwrap();
     let plain = level(&trial);
     assert_eq!(plain.says, Says::Harm, "{}", plain.text);

@@ -11,6 +11,8 @@ use belay_stats::share::Direction;
 
 const DAY: usize = 96;
 const PAST: usize = 3 * DAY;
+/// A past too short for a season, and for more than three stretches as long as a trial.
+pub const SHORT: usize = 90;
 const HORIZON: usize = 32;
 /// What makes the randomness of siblings one of its own.
 const SIBLINGS: u64 = 0x0005_1b11_2e55;
@@ -22,17 +24,24 @@ pub struct Null {
     siblings: Vec<Vec<f64>>,
     shock: bool,
     turnover: bool,
+    /// Steps of past.
+    past: usize,
 }
 
 impl Null {
-    /// The trial of a seed.
+    /// The trial of a seed, with three days of past.
     pub fn of(seed: u64) -> Null {
+        Self::after(seed, PAST)
+    }
+
+    /// The same kind of trial after so many steps of past.
+    pub fn after(seed: u64, past: usize) -> Null {
         let mut rng = Rng::new(seed);
         let k = 1 + rng.below(3) as usize;
         let m = [0, 3, 6, 10][rng.below(4) as usize];
-        let steps = PAST + HORIZON;
+        let steps = past + HORIZON;
         // Without peers nobody can tell a shock to all from harm: the own past says that it is unheard of.
-        let shock_at = if m > 0 && rng.chance(0.2) { PAST + rng.below(20) as usize } else { steps };
+        let shock_at = if m > 0 && rng.chance(0.2) { past + rng.below(20) as usize } else { steps };
         let shock = 0.4 * rng.normal();
         let phase = rng.below(DAY as u64) as usize;
         let mut common = 0.0;
@@ -51,12 +60,12 @@ impl Null {
             }
         }
         let mut rows = rows.into_iter();
-        let treated = rows.by_ref().take(k).map(|values| Treated { values, onset: PAST }).collect();
+        let treated = rows.by_ref().take(k).map(|values| Treated { values, onset: past }).collect();
         let mut peers: Vec<Vec<f64>> = rows.collect();
         let turnover = m > 3 && rng.chance(0.3);
         if turnover {
-            peers[0][..PAST / 2].fill(f64::NAN);
-            peers[1][PAST + 10..].fill(f64::NAN);
+            peers[0][..past / 2].fill(f64::NAN);
+            peers[1][past + 10..].fill(f64::NAN);
         }
         let mut rng = Rng::new(seed ^ SIBLINGS);
         let mut sibling = |day: &f64| {
@@ -68,7 +77,7 @@ impl Null {
             load.iter().enumerate().map(value).collect()
         };
         let siblings = if m == 0 { day.iter().map(&mut sibling).collect() } else { Vec::new() };
-        Null { treated, peers, siblings, shock: shock_at < steps, turnover }
+        Null { treated, peers, siblings, shock: shock_at < steps, turnover, past }
     }
 
     /// What it has in it.
@@ -85,7 +94,7 @@ impl Null {
     /// Whether it would be rejected at this budget: bets, or windows with a second sign. Siblings get half of it.
     pub fn rejected(&self, budget: f64) -> bool {
         let part = if self.siblings.is_empty() { budget } else { budget / 2.0 };
-        let mut own = contrast(Others::Peers, &self.treated, &self.peers);
+        let mut own = self.contrast(Others::Peers, &self.treated, &self.peers);
         let terms = Terms { alpha: part, signals: 1, caution: 1.0, together: &[] };
         if raised(&Alarms::of(&mut own, terms)) {
             return true;
@@ -93,19 +102,20 @@ impl Null {
         if self.siblings.is_empty() {
             return false;
         }
-        let siblings: Vec<Treated> = self.siblings.iter().map(|values| Treated { values: values.clone(), onset: PAST }).collect();
-        let theirs = contrast(Others::Peers, &siblings, &[]);
-        let mut beside = contrast(Others::Siblings, &self.treated, &self.siblings);
+        let siblings: Vec<Treated> = self.siblings.iter().map(|values| Treated { values: values.clone(), onset: self.past }).collect();
+        let theirs = self.contrast(Others::Peers, &siblings, &[]);
+        let mut beside = self.contrast(Others::Siblings, &self.treated, &self.siblings);
         raised(&Alarms::of_siblings(&mut beside, &own, &[&theirs], terms))
     }
-}
 
-fn contrast(others: Others, treated: &[Treated], beside: &[Vec<f64>]) -> Contrast {
-    let shape = Shape { base: 24, grace: 2, horizon: HORIZON };
-    let question = Question { nature: Nature::Proportional, others, direction: Direction::Both, season: Some(DAY), shape };
-    let mut contrast = Contrast::prepare(question, treated, beside).expect("three days of past are enough");
-    contrast.look(treated, beside);
-    contrast
+    fn contrast(&self, others: Others, treated: &[Treated], beside: &[Vec<f64>]) -> Contrast {
+        let shape = Shape { base: 24, grace: 2, horizon: HORIZON };
+        let season = Some(DAY).filter(|day| self.past >= 2 * day);
+        let question = Question { nature: Nature::Proportional, others, direction: Direction::Both, season, shape };
+        let mut contrast = Contrast::prepare(question, treated, beside).expect("there is past enough");
+        contrast.look(treated, beside);
+        contrast
+    }
 }
 
 fn raised(alarms: &Alarms) -> bool {
