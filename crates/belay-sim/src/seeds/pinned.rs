@@ -18,6 +18,8 @@ fn seeds_that_once_went_wrong_hold() {
         (41814, "hosts that carried bad content for less than a minute were asked to show it"),
         (11057, "in a lull in which nothing could stop a Change was accepted early"),
         (12253, "the same, on a flow so thin that it rests for minutes"),
+        (1703, "a past of less than three trials was believed, and harmless content rejected"),
+        (3385, "the same, on the mean of several hosts"),
         (40620, "content was called harmless on hosts that got the wrong environment with it"),
     ];
     let wrong: Vec<String> = pinned
