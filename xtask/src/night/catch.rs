@@ -20,8 +20,9 @@ use super::ship::Shipper;
 use super::sitemonitor::Sitemonitor;
 use super::tale::{Tale, wait_for};
 
-/// Requests of every host before anything is rejected.
-const PAST: u64 = 120;
+/// Requests of every host before anything is rejected, four a second. The way back is judged by a past that holds the outage: where that is
+/// a third of it, the outage makes so much look usual that harm can hardly be excluded.
+const PAST: u64 = 280;
 /// How long anything may take that Belay or an agent has to see or to do.
 const LIMIT: Duration = Duration::from_secs(90);
 /// Nothing for so long is a flow that stopped.

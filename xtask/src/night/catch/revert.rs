@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
 use super::fleet::{APP, PRODUCTION, R142, REL};
 use super::gate::{Rejected, id};
@@ -90,7 +90,9 @@ fn proved(stage: &Stage<'_>, rejected: &Rejected) -> anyhow::Result<()> {
         change["what"].as_str().unwrap_or("?"),
         change["standing"].as_str().unwrap_or("?")
     ));
-    ensure!(change["outcome"] == "accepted", "the way back was not accepted: {change}");
+    if change["outcome"] != "accepted" {
+        bail!("the way back was not accepted: {}", stage.belay.get(&format!("/api/v1/changes/{}", id(&change)))?);
+    }
     flows(stage, host)
 }
 
