@@ -359,9 +359,10 @@ impl Reference {
         largest.sort_unstable_by(f64::total_cmp);
         let quantiles = [0.5, 0.9, 0.98].map(|q| quantile_of_sorted(&largest, q).unwrap_or(f64::INFINITY));
         let slope = ((quantiles[1] - quantiles[0]) / 5f64.ln()).max(0.25);
-        let apart = series.len().saturating_sub(from) as f64 / shape.horizon.saturating_sub(shape.grace).max(1) as f64;
+        let there = series[from..].iter().filter(|value| value.is_finite()).count();
+        let apart = there as f64 / shape.horizon.saturating_sub(shape.grace).max(1) as f64;
         let scarce = (1.0 + SCARCE * (1.0 / apart - 1.0 / FEW)).clamp(1.0, SCARCE_MOST);
-        Some(Reference { spread, quantiles, slope, placebos: past.changes.len(), scarce, direction })
+        Some(Reference { spread, quantiles, slope, placebos: largest.len(), scarce, direction })
     }
 
     /// The largest standardised deviation towards harm at a look, over the window lengths; minus infinity where none is defined.
