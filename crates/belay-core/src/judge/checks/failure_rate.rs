@@ -79,7 +79,7 @@ pub(super) fn check(trial: &Trial, sight: &Sight<'_>, budget: f64) -> Option<Fin
     let peer = |row| shown(sight, row, Steps { past: from, from, to: row.onset }, &terms);
     let peers: Vec<Shown<'_>> =
         if raised.is_empty() { Vec::new() } else { sight.nearest().filter(|row| row.onset > from).filter_map(peer).collect() };
-    let most = most(&raised);
+    let most = most(raised.iter().copied());
     let alike = peers.iter().filter(|peer| peer.ln_e >= ALIKE_PART * most).count();
     let alone = trial.treated.len() == 1;
     let sure = !alone || peers.len() >= PEERS_MIN || raised.iter().any(|shown| shown.ln_e >= ALONE * shown.needed);
@@ -93,8 +93,8 @@ pub(super) fn check(trial: &Trial, sight: &Sight<'_>, budget: f64) -> Option<Fin
 }
 
 /// The largest evidence of any host.
-fn most(all: &[&Shown<'_>]) -> f64 {
-    all.iter().map(|shown| shown.ln_e).fold(0.0, f64::max)
+fn most<'s>(all: impl Iterator<Item = &'s Shown<'s>>) -> f64 {
+    all.map(|shown| shown.ln_e).fold(0.0, f64::max)
 }
 
 /// What the hosts show together, where it is enough: the step at which it was, and the largest evidence.
@@ -171,7 +171,7 @@ fn finding(sight: &Sight<'_>, asked: &[Shown<'_>], raised: &Raised<'_, '_>, alik
     let (failed, seen) = count(sight, rows.iter().map(|row| row.settled()));
     let (failed_before, seen_before) = count(sight, rows.iter().map(|row| row.past()));
     let before = 100.0 * failed_before as f64 / seen_before.max(1) as f64;
-    let ln_e = together.map_or_else(|| asked.iter().map(|shown| shown.ln_e).fold(0.0, f64::max), |(_, ln_e)| ln_e);
+    let ln_e = together.map_or_else(|| most(asked.iter()), |(_, ln_e)| ln_e);
     let rate = format!("in {failed} of {seen} steps, {before:.1} % before");
     let of_all = if together.is_some() { " of all together" } else { "" };
     let evidence = format!("(e-value{of_all} 10^{:.0})", ln_e / std::f64::consts::LN_10);
