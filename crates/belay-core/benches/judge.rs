@@ -4,7 +4,7 @@
 //! changed after three days, a day as season, load that all share, and noise that remembers (AR 0.8).
 
 use belay_core::judge::Watch;
-use belay_core::model::change::{Nearness, Overlaps, Peer, Treated, Trial};
+use belay_core::model::change::{Nearness, Overlaps, Peer, Spoilt, Treated, Trial};
 use belay_core::model::evidence::Evidence;
 use belay_core::model::ids::{ChangeId, HostId, SignalName};
 use belay_core::model::signal::{Harm, Reading, Sample, Series, Signal, SignalKind, Window};
@@ -53,6 +53,7 @@ impl Case {
             class_size: HOSTS as u32,
             confounder: None,
             overlaps: Overlaps::default(),
+            spoilt: Spoilt::default(),
         };
         let rows = kinds.iter().enumerate().map(|(i, (_, kind))| rows(i as u64, *kind == SignalKind::Count, harm)).collect();
         Case { trial, rows }

@@ -51,10 +51,14 @@ pub struct Shape {
 pub type Means = [f64; WIDTHS.len()];
 
 impl Shape {
-    /// The level before step `at`: the median of the last values before it; NaN if none is there.
+    /// The level before step `at`: the median of the values in the steps just before it, or of as many last ones where those steps have
+    /// none; NaN if none is there.
     #[must_use]
     pub fn level(&self, series: &[f64], at: usize) -> f64 {
         let mut before = finite(&series[at.saturating_sub(self.base)..at]);
+        if before.is_empty() {
+            before = series[..at].iter().rev().copied().filter(|value| value.is_finite()).take(self.base).collect();
+        }
         median_in_place(&mut before).unwrap_or(f64::NAN)
     }
 

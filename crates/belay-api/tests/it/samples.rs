@@ -6,7 +6,7 @@ use std::sync::Arc;
 use belay_api::config;
 use belay_core::model::alert::{Effect, Task};
 use belay_core::model::change::{
-    Change, Failure, ItemWords, Nearness, Overlaps, Peer, Treated, Trial, Waves, release_content, release_item,
+    Change, Failure, ItemWords, Nearness, Overlaps, Peer, Spoilt, Stay, Treated, Trial, Waves, release_content, release_item,
 };
 use belay_core::model::evidence::Evidence;
 use belay_core::model::host::{Carried, Host, LastRun, Seen, Trouble};
@@ -363,6 +363,10 @@ pub fn trial() -> Trial {
         class_size: 15,
         confounder: Some(ChangeId(16)),
         overlaps: Overlaps(BTreeMap::from([(ChangeId(15), BTreeMap::from([(host("web01"), NOW)]))])),
+        spoilt: Spoilt(BTreeMap::from([(
+            host("web01"),
+            vec![Stay { change: ChangeId(12), from: NOW - Span::from_min(9), to: NOW - Span::from_min(2) }],
+        )])),
     }
 }
 

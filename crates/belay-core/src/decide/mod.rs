@@ -34,6 +34,7 @@ pub mod reverts;
 pub mod selfcheck;
 mod sessions;
 mod slots;
+mod spoilt;
 pub mod tables;
 pub mod trial;
 pub mod wake;

@@ -10,7 +10,7 @@ use belay_stats::Rng;
 use super::intake::release_unknown;
 use super::trial::{PEERS_MAX, SETTLE_MAX, TREATED_MAX, budget_at};
 use crate::judge::relive::Relived;
-use crate::model::change::{Nearness, Overlaps, Peer, Treated, Trial};
+use crate::model::change::{Nearness, Overlaps, Peer, Spoilt, Treated, Trial};
 use crate::model::host::Host;
 use crate::model::hours::Zone;
 use crate::model::ids::{ChangeId, ClassName, Digest, HostId, Release, SignalName};
@@ -238,6 +238,7 @@ impl Pool {
             class_size: self.class_size,
             confounder: None,
             overlaps: Overlaps::default(),
+            spoilt: Spoilt::default(),
         })
     }
 

@@ -56,11 +56,14 @@ pub fn trial_of(state: &State, id: ChangeId) -> Option<Trial> {
     let class = state.policy.class(&change.class);
     let bounds = Bounds::of(change, &class);
     let class_size = state.census_of(&change.class).hosts;
+    let treated = sample(id, change.treated.iter().map(|(host, treated)| (host.clone(), seen(state, change, host, treated))), TREATED_MAX);
+    let peers = peers(state, change, &class, class_size);
+    let spoilt = super::spoilt::of(state, change, treated.keys().chain(peers.keys()));
     Some(Trial {
         change: id,
         release: change.release.clone(),
-        treated: sample(id, change.treated.iter().map(|(host, treated)| (host.clone(), seen(state, change, host, treated))), TREATED_MAX),
-        peers: peers(state, change, &class, class_size),
+        treated,
+        peers,
         signals: state.policy.signals_of(&change.class).cloned().collect(),
         environment_due: change.release.as_ref().and_then(|release| class.environments.get(release)).cloned(),
         grace: class.grace,
@@ -72,6 +75,7 @@ pub fn trial_of(state: &State, id: ChangeId) -> Option<Trial> {
         class_size,
         confounder: None,
         overlaps: overlaps(state, change, class.horizon),
+        spoilt,
     })
 }
 

@@ -13,6 +13,7 @@ mod conclude;
 mod known;
 pub mod relive;
 mod sight;
+mod spoilt;
 mod together;
 mod weigh;
 pub mod window;
@@ -91,6 +92,7 @@ fn look_at(trial: &Trial, at: Timestamp, rows: &[Rows], kept: &mut [Kept]) -> Lo
     }
     agree::agree(&mut findings, trial.treated.len());
     findings.iter_mut().for_each(|finding| say_caution(trial, finding));
+    spoilt::tell(trial, &sights, &mut findings);
     let lacks = sights.iter().flat_map(|sight| checks::lacks(trial, sight, at)).collect();
     conclude::conclude(trial, at, &sights, findings, lacks, assured)
 }

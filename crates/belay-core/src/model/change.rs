@@ -110,8 +110,8 @@ pub struct Treated {
     pub failures: BTreeMap<String, Failure>,
     /// The error for which no configuration could be made, if so.
     pub compile_error: Option<String>,
-    /// When it ceased to carry any of the Change, as a trial sees it: what it shows from then on is
-    /// no evidence of the Change any more.
+    /// When it ceased to carry any of the Change: what it shows from then on is no evidence of the Change any more. A trial asks as well
+    /// what else the Change did to it.
     pub left: Option<Timestamp>,
 }
 
@@ -158,6 +158,23 @@ pub struct Trial {
     pub confounder: Option<ChangeId>,
     /// The other open Changes that came to the same hosts in the same time.
     pub overlaps: Overlaps,
+    /// When its hosts and peers carried Changes that were rejected, and do no longer: no usual past.
+    pub spoilt: Spoilt,
+}
+
+/// When hosts carried Changes that were rejected: those that ended before the trial.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Spoilt(pub BTreeMap<HostId, Vec<Stay>>);
+
+/// The time for which a host carried a Change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stay {
+    /// The Change.
+    pub change: ChangeId,
+    /// When the host got it.
+    pub from: Timestamp,
+    /// When something else took its place.
+    pub to: Timestamp,
 }
 
 /// The other Changes that came to hosts of a trial, with when they came to each of them.

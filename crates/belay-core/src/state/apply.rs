@@ -9,7 +9,7 @@ use crate::model::change::{Change, Treated};
 use crate::model::feed::{Feed, FeedId};
 use crate::model::host::{Carried, Host, ITEMS_MAX, LastRun, RECENT_MAX, Seen, Trouble};
 use crate::model::ids::{ChangeId, ClassName, HostId};
-use crate::model::item::ItemKey;
+use crate::model::item::{Content, ItemKey};
 use crate::model::run::Run;
 use crate::model::table::InForce;
 use crate::model::time::Timestamp;
@@ -156,6 +156,9 @@ impl State {
     fn apply_run(&mut self, run: &Run) {
         self.counters.runs = self.counters.runs.max(run.id.0);
         self.alter(&run.host, |host| take_run(host, run));
+        if let Some(host) = self.hosts.get(&run.host).filter(|_| !run.delta.is_empty() || !run.restored.is_empty()) {
+            self.changes.values_mut().for_each(|change| leave(change, host, run.started));
+        }
     }
 
     fn trouble(&mut self, host: Option<&HostId>, at: Timestamp, reason: &str) {
@@ -396,6 +399,16 @@ fn carry(host: &mut Host, run: &Run) {
     }
 }
 
+/// When a run replaced the last of a Change that a host carried, it left it; a later run may bring it again.
+fn leave(change: &mut Change, host: &Host, at: Timestamp) {
+    let Change { items, treated, .. } = change;
+    let Some(treated) = treated.get_mut(&host.id).filter(|treated| at > treated.onset) else { return };
+    let gone = |(key, content): (&ItemKey, &Content)| host.items.get(key).is_some_and(|carried| carried.content != *content);
+    let mut set = items.iter().filter(|(key, _)| key.is_environment() || !key.stands_for_something()).peekable();
+    let left = set.peek().is_some() && set.all(gone);
+    treated.left = left.then(|| treated.left.unwrap_or(at));
+}
+
 /// A host that joins again keeps its first onset unless the new one says that it changed later by
 /// a run of its own; failures add up.
 fn join(change: &mut Change, host: &HostId, new: &Treated) {
@@ -407,6 +420,7 @@ fn join(change: &mut Change, host: &HostId, new: &Treated) {
         Some(known) => {
             // After the verdict a host that comes again changes nothing of what was judged.
             known.onset = if decided { known.onset } else { new.onset };
+            known.left = known.left.filter(|left| *left > known.onset);
             known.run = new.run.or(known.run);
             known.skewed |= new.skewed;
             known.environment = new.environment.clone().or_else(|| known.environment.take());

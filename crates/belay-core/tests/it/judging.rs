@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use belay_core::judge::judge;
-use belay_core::model::change::{Failure, Nearness, Overlaps, Peer, Treated, Trial};
+use belay_core::model::change::{Failure, Nearness, Overlaps, Peer, Spoilt, Treated, Trial};
 use belay_core::model::evidence::Evidence;
 use belay_core::model::ids::{ChangeId, Environment, HostId, Release};
 use belay_core::model::signal::{Harm, Missing, Reading, Sample, Series, Signal, SignalKind, Window};
@@ -48,6 +48,7 @@ pub fn trial(changed: usize, peers: usize) -> Trial {
         class_size: (changed + peers) as u32,
         confounder: None,
         overlaps: Overlaps::default(),
+        spoilt: Spoilt::default(),
     }
 }
 

@@ -23,6 +23,7 @@ mod relation;
 mod selfcheck;
 mod slots;
 mod snapshots;
+mod spoilt;
 mod standstill;
 mod table_histories;
 mod tables;

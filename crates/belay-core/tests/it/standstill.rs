@@ -90,27 +90,6 @@ fn a_restart_a_standstill_long_ago_and_one_that_peers_share_are_not_named() {
     assert_eq!(named(|name, step| name == "t0" && (-6..0).contains(&step)), 1);
 }
 
-/// The end of a trial of one host that was put back six steps before, after a standstill, beside two peers; so much past is known.
-fn way_back(past: i64, standstill: i64) -> Standing {
-    let trial = Trial { grace: STEP.times(3), ..trial(1, 2) };
-    // A flow of four a step, of which one is now and then counted in the step after.
-    let late = |name: &str, step: i64| step.rem_euclid(19) == i64::from(name.as_bytes()[0] % 19) + i64::from(name.as_bytes()[1] % 7);
-    let value = |name: &str, step: i64| match step {
-        step if step < -past => None,
-        step if name == "t0" && (-6 - standstill..-6).contains(&step) => Some(0.0),
-        step => Some(if late(name, step) { 3.0 } else { 4.0 }),
-    };
-    judge(&trial, &evidence(&trial, HORIZON, value)).standing
-}
-
-#[test]
-fn a_way_back_is_accepted_where_the_standstill_is_a_small_part_of_its_past() {
-    for standstill in 20..30 {
-        assert_eq!(way_back(100, standstill), Standing::Final(Outcome::Accepted), "{standstill}");
-        assert_ne!(way_back(45, standstill), Standing::Final(Outcome::Rejected), "{standstill}: most of the past is the standstill");
-    }
-}
-
 /// What the judge says of a host that is well and was not up to its latest content.
 fn well_since(sick: Timestamp) -> Finding {
     Finding {

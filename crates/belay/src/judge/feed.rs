@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use belay_core::judge::Watch;
-use belay_core::model::change::{Nearness, Overlaps, Peer, Treated, Trial};
+use belay_core::model::change::{Nearness, Overlaps, Peer, Spoilt, Treated, Trial};
 use belay_core::model::evidence::Evidence;
 use belay_core::model::ids::{ChangeId, HostId, SignalName};
 use belay_core::model::signal::{Harm, Missing, Reading, Sample, Series, Signal, SignalKind, Window};
@@ -126,6 +126,7 @@ impl<'c> Feed<'c> {
             class_size: u32::try_from(hosts + peers)?,
             confounder: None,
             overlaps: Overlaps::default(),
+            spoilt: Spoilt::default(),
         };
         Ok(Self { case, trial, names, step })
     }

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use belay_core::model::alert::Subject;
-use belay_core::model::change::Overlaps;
+use belay_core::model::change::{Overlaps, Spoilt};
 use belay_core::model::feed::FeedId;
 use belay_core::model::hold::Turns;
 use belay_core::model::host::OwnFacts;
@@ -251,7 +251,7 @@ macro_rules! form_later {
     )*};
 }
 
-form_later!(Overlaps, Cautions, LogEvidence, OwnFacts, Turns, Within);
+form_later!(Overlaps, Spoilt, Cautions, LogEvidence, OwnFacts, Turns, Within);
 
 impl Form for Weight {
     fn put<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {

@@ -1,7 +1,7 @@
 //! Form 1 of the nouns of the glossary.
 
 use belay_core::model::alert::{Effect, Task};
-use belay_core::model::change::{Change, Failure, ItemWords, Nearness, Peer, Treated, Trial, Waves};
+use belay_core::model::change::{Change, Failure, ItemWords, Nearness, Peer, Stay, Treated, Trial, Waves};
 use belay_core::model::deployment::{Deployed, Published};
 use belay_core::model::evidence::Evidence;
 use belay_core::model::host::{Carried, Host, LastRun, Seen, Trouble};
@@ -86,7 +86,9 @@ form_struct! {
     Failure { times, message }
     Trial {
         change, release, treated, peers, signals, environment_due, grace, accept_from, ends, past_steps, budget, caution, class_size, confounder, overlaps,
+        spoilt,
     }
+    Stay { change, from, to }
     Peer { nearness, until, failing }
     Look { at, standing, findings, lacks }
     Finding { check, signal, says, hosts, of, peers_alike, text, numbers, since }
