@@ -58,13 +58,16 @@ pub fn trial_of(state: &State, id: ChangeId) -> Option<Trial> {
     let class_size = state.census_of(&change.class).hosts;
     let treated = sample(id, change.treated.iter().map(|(host, treated)| (host.clone(), seen(state, change, host, treated))), TREATED_MAX);
     let peers = peers(state, change, &class, class_size);
-    let spoilt = super::spoilt::of(state, change, treated.keys().chain(peers.keys()));
+    let signals: Vec<Signal> = state.policy.signals_of(&change.class).cloned().collect();
+    let longest = signals.iter().map(|signal| signal.step).max().unwrap_or(Span::from_s(0));
+    let past = change.began() - longest.times(i64::from(class.past_steps) + 1);
+    let spoilt = super::spoilt::of(state, change, past, |host| treated.contains_key(host) || peers.contains_key(host));
     Some(Trial {
         change: id,
         release: change.release.clone(),
         treated,
         peers,
-        signals: state.policy.signals_of(&change.class).cloned().collect(),
+        signals,
         environment_due: change.release.as_ref().and_then(|release| class.environments.get(release)).cloned(),
         grace: class.grace,
         accept_from: bounds.accept_from,
@@ -123,7 +126,7 @@ fn left_at(state: &State, change: &Change, host: &Host, treated: &Treated) -> Op
         Some(Mark::Adopted) | None => false,
     };
     let mut latest = None;
-    for key in change.items.keys().filter(|key| key.is_environment() || !key.stands_for_something()) {
+    for key in change.items.keys().filter(|key| key.can_be_left()) {
         let carried = host.items.get(key)?;
         if of_change(state.acceptance.mark(&scope, key, &carried.content)) || carried.at <= treated.onset {
             return None;

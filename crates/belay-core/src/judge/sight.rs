@@ -8,9 +8,10 @@ use std::cell::OnceCell;
 use std::ops::Range;
 
 use super::known::Known;
+use super::spoilt;
 use super::window::InOrder;
 use crate::model::change::{Nearness, Peer, Trial};
-use crate::model::ids::HostId;
+use crate::model::ids::{ChangeId, HostId};
 use crate::model::signal::{Sample, Signal, Window};
 use crate::model::time::{Span, Timestamp};
 use crate::model::verdict::Numbers;
@@ -66,8 +67,8 @@ pub(super) struct Row {
     pub(super) heard: Option<Timestamp>,
     /// When the host changed, and when it left the Change.
     times: (Option<Timestamp>, Option<Timestamp>),
-    /// Steps of the past in which the host carried a Change that was rejected: they are left out.
-    spoilt: Vec<Range<usize>>,
+    /// Steps of the past in which the host carried Changes that were rejected: they are left out.
+    pub(super) spoilt: Vec<(ChangeId, Range<usize>)>,
     /// Their values.
     aside: Vec<(usize, f64)>,
     /// What checks ask of its past.
@@ -105,7 +106,7 @@ impl Rows {
         peers.sort_by(|a, b| (a.0, &a.1.host).cmp(&(b.0, &b.1.host)));
         *self = Self { from, step: signal.step, steps: 0, grace: trial.grace, treated, peers, laid: self.laid + 1, early: false };
         let first = trial.treated.values().map(|treated| treated.onset).min().unwrap_or(from);
-        self.all().for_each(|row| row.spoilt = spoilt(trial, &row.host, (from, first), signal.step));
+        self.all().for_each(|row| row.spoilt = spoilt::steps(trial, &row.host, (from, first), signal.step));
         if let Some(window) = window {
             self.fill(window);
         }
@@ -144,16 +145,6 @@ impl Rows {
             numbers: OnceCell::new(),
         }
     }
-}
-
-/// The steps between two times in which a host carried a Change that was rejected; none where they are more than half of all, as what is
-/// left would say too little.
-fn spoilt(trial: &Trial, host: &HostId, (from, first): (Timestamp, Timestamp), step: Span) -> Vec<Range<usize>> {
-    let step_of = |at: Timestamp| usize::try_from(at.since(from).ms().max(0) / step.ms().max(1)).unwrap_or(usize::MAX);
-    let stays = trial.spoilt.0.get(host).map_or(&[][..], |stays| &stays[..]);
-    let ranges: Vec<Range<usize>> = stays.iter().map(|stay| step_of(stay.from.min(stay.to))..step_of(stay.to)).collect();
-    let left_out: usize = ranges.iter().map(ExactSizeIterator::len).sum();
-    if 2 * left_out > step_of(first) { Vec::new() } else { ranges }
 }
 
 /// What all rows of a signal have in common.
@@ -241,7 +232,7 @@ impl Row {
         self.onset = changed.map_or(steps, |at| first_after(at).min(steps));
         self.end = left.map_or(steps, |at| first_after(at - step).min(steps)).max(self.onset);
         self.values[self.end.max(known)..].fill(None);
-        self.leave_out();
+        self.put_aside();
         self.settled = changed.map_or(steps, |at| first_after(at + grace).min(steps)).min(self.end);
         self.grace = changed.map_or(0, |at| first_after(at + grace) - first_after(at));
         self.heard = self.heard.max(heard);
@@ -249,8 +240,8 @@ impl Row {
     }
 
     /// Puts what it did under a rejected Change aside.
-    fn leave_out(&mut self) {
-        for steps in &self.spoilt {
+    fn put_aside(&mut self) {
+        for (_, steps) in &self.spoilt {
             for step in steps.start.min(self.onset)..steps.end.min(self.onset) {
                 self.aside.extend(self.values[step].take().map(|value| (step, value)));
             }
@@ -267,11 +258,6 @@ impl Row {
     /// The steps before the host's own change.
     pub(super) fn past(&self) -> &[Option<f64>] {
         &self.values[..self.onset]
-    }
-
-    /// Whether part of its past is left out.
-    pub(super) fn is_spoilt(&self) -> bool {
-        !self.spoilt.is_empty()
     }
 
     /// The steps since the grace ended, as long as the host carried the Change.

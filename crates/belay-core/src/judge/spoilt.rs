@@ -1,20 +1,42 @@
 //! What a rejected Change leaves behind on hosts: a past that is left out of what is usual, and harm that may be its doing still.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
-use belay_stats::robust::median;
+use belay_stats::robust::{mean, median};
 
 use super::sight::{Row, Sight};
-use crate::model::change::Trial;
+use crate::model::change::{Stay, Trial};
 use crate::model::ids::{ChangeId, HostId};
 use crate::model::signal::Harm;
-use crate::model::time::Span;
+use crate::model::time::{Span, Timestamp};
 use crate::model::verdict::{Finding, Says};
 
 /// Steps around a change in which a host shows whether it was well.
 const WELL: usize = 6;
 /// Values of the past whose median is what is usual.
 const USUAL: usize = 24;
+/// A host that was so far from what is usual, as a part of how far it is now, was so already.
+const SO_ALREADY: f64 = 0.5;
+
+/// The steps from `from` to the first change in which a host carried Changes that were rejected, and which; none where they are more than
+/// half of all, as what is left would say too little.
+pub(super) fn steps(trial: &Trial, host: &HostId, (from, first): (Timestamp, Timestamp), step: Span) -> Vec<(ChangeId, Range<usize>)> {
+    let step_of = |at: Timestamp| usize::try_from(at.since(from).ms().max(0) / step.ms().max(1)).unwrap_or(usize::MAX);
+    let stays = trial.spoilt.0.get(host).map_or(&[][..], |stays| &stays[..]);
+    let of = |stay: &Stay| (stay.change, step_of(stay.from)..step_of(stay.to));
+    let mut steps: Vec<(ChangeId, Range<usize>)> = stays.iter().map(of).filter(|(_, steps)| !steps.is_empty()).collect();
+    steps.sort_unstable_by_key(|(_, steps)| steps.start);
+    if covered(&steps) > step_of(first) / 2 { Vec::new() } else { steps }
+}
+
+/// How many steps these hold, which come in order and may overlap.
+fn covered(steps: &[(ChangeId, Range<usize>)]) -> usize {
+    let add = |(count, until): (usize, usize), (_, steps): &(ChangeId, Range<usize>)| {
+        (count + steps.end.saturating_sub(steps.start.max(until)), until.max(steps.end))
+    };
+    steps.iter().fold((0, 0), add).0
+}
 
 /// Says of findings where part of the past is left out. Harm that hosts showed already under what was rejected, until just now, is a
 /// suspicion: what came to put them right must not be blamed for what it found.
@@ -30,12 +52,12 @@ pub(super) fn tell(trial: &Trial, sights: &[Sight<'_>], findings: &mut [Finding]
         match doers.filter(|doers| finding.says == Says::Harm && !doers.is_empty()) {
             Some(doers) => {
                 finding.says = Says::Suspicion;
-                finding.text.push_str(&format!("; it was so already under {}, which was rejected", names(&doers)));
+                finding.text.push_str(&format!("; it was so already under {}", names(&doers)));
             }
             None => {
-                let left_out = left_out(trial, sight);
+                let left_out = left_out(sight);
                 if super::compares(finding.check) && !left_out.is_empty() {
-                    finding.text.push_str(&format!("; the time under {}, which was rejected, is left out of the past", names(&left_out)));
+                    finding.text.push_str(&format!("; the time under {}, is left out of the past", names(&left_out)));
                 }
             }
         }
@@ -54,8 +76,8 @@ fn just_left(trial: &Trial, host: &HostId, step: Span) -> Option<ChangeId> {
 fn was_so(sight: &Sight<'_>, row: &Row) -> bool {
     let before = row.lately(WELL);
     let after: Vec<f64> = row.settled().iter().flatten().copied().collect();
-    let Some(now) = mean_of(&after) else { return before.is_empty() };
-    let (Some(then), Some(first)) = (mean_of(&before), mean_of(&after[..after.len().min(WELL)])) else { return false };
+    let Some(now) = mean(&after) else { return before.is_empty() };
+    let (Some(then), Some(first)) = (mean(&before), mean(&after[..after.len().min(WELL)])) else { return false };
     let usual: Vec<f64> = row.past().iter().rev().flatten().copied().take(USUAL).collect();
     let Some(usual) = median(&usual) else { return false };
     let moved = match sight.signal.harm {
@@ -63,22 +85,18 @@ fn was_so(sight: &Sight<'_>, row: &Row) -> bool {
         Harm::Down => -1.0,
         Harm::Both => (now - usual).signum(),
     };
-    let [then, first, now] = [then, first, now].map(|mean| moved * (mean - usual));
+    let [then, first, now] = [then, first, now].map(|level| moved * (level - usual));
     let stuck = before.iter().chain(&after).all(|value| value.to_bits() == before[0].to_bits());
-    stuck || (now > 0.0 && then.min(first) >= 0.5 * now)
+    stuck || (now > 0.0 && then.min(first) >= SO_ALREADY * now)
 }
 
 /// The Changes under which changed hosts have a past that is left out.
-fn left_out(trial: &Trial, sight: &Sight<'_>) -> BTreeSet<ChangeId> {
-    let hosts = sight.treated.iter().filter(|row| row.is_spoilt()).filter_map(|row| trial.spoilt.0.get(&row.host));
-    hosts.flatten().map(|stay| stay.change).collect()
+fn left_out(sight: &Sight<'_>) -> BTreeSet<ChangeId> {
+    sight.treated.iter().flat_map(|row| &row.spoilt).map(|(change, _)| *change).collect()
 }
 
+/// `c-9, which was rejected`.
 fn names(changes: &BTreeSet<ChangeId>) -> String {
     let names: Vec<String> = changes.iter().map(ToString::to_string).collect();
-    names.join(" and ")
-}
-
-fn mean_of(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    format!("{}, which {} rejected", names.join(" and "), if changes.len() == 1 { "was" } else { "were" })
 }

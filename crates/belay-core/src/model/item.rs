@@ -60,6 +60,11 @@ impl ItemKey {
         [ENVIRONMENT_KIND, RELEASE_KIND, COMPILE_KIND, DRIFT_KIND, REVERT_KIND, DEPLOYMENT_KIND].contains(&&*self.kind)
     }
 
+    /// Whether a host can cease to carry it: what tools set, and the environment.
+    pub fn can_be_left(&self) -> bool {
+        self.is_environment() || !self.stands_for_something()
+    }
+
     /// Whether this is the item that stands for the environment.
     pub fn is_environment(&self) -> bool {
         &*self.kind == ENVIRONMENT_KIND

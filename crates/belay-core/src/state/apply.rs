@@ -404,7 +404,7 @@ fn leave(change: &mut Change, host: &Host, at: Timestamp) {
     let Change { items, treated, .. } = change;
     let Some(treated) = treated.get_mut(&host.id).filter(|treated| at > treated.onset) else { return };
     let gone = |(key, content): (&ItemKey, &Content)| host.items.get(key).is_some_and(|carried| carried.content != *content);
-    let mut set = items.iter().filter(|(key, _)| key.is_environment() || !key.stands_for_something()).peekable();
+    let mut set = items.iter().filter(|(key, _)| key.can_be_left()).peekable();
     let left = set.peek().is_some() && set.all(gone);
     treated.left = left.then(|| treated.left.unwrap_or(at));
 }

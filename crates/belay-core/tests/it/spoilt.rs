@@ -149,6 +149,25 @@ fn where_most_of_the_past_is_spoilt_it_is_the_past() {
     assert!(!of(&look, Check::Level).text.contains("c-9"));
 }
 
+#[test]
+fn two_rejected_changes_at_once_spoil_the_past_once() {
+    let value = |name: &str, step: i64| Some(steady(name, step));
+    let mut told = after(one(6), -50, -15);
+    let stays = told.spoilt.0.get_mut(&host("t0")).unwrap();
+    stays.push(Stay { change: ChangeId(8), ..stays[0] });
+    let level = judge(&told, &evidence(&told, HORIZON, value));
+    let text = &of(&level, Check::Level).text;
+    assert!(text.ends_with("; the time under c-8 and c-9, which were rejected, is left out of the past"), "{text}");
+}
+
+#[test]
+fn what_was_over_before_the_past_begins_is_not_told() {
+    let value = |name: &str, step: i64| Some(steady(name, step));
+    let told = after(one(6), -300, -200);
+    let look = judge(&told, &evidence(&told, HORIZON, value));
+    assert!(!of(&look, Check::Level).text.contains("c-9"), "{look:#?}");
+}
+
 /// What the trial of a Change says of the past of a host under the first one.
 fn stays(lab: &Lab, change: u64) -> Vec<Stay> {
     trial_of(&lab.state, ChangeId(change)).unwrap().spoilt.0.remove(&host("web1")).unwrap_or_default()
@@ -175,6 +194,9 @@ fn a_host_carried_what_was_rejected_until_something_else_took_its_place() {
     lab.pass(Span::from_min(45));
     lab.report(told("web1", "production").file(FILE, "better").version("v5"));
     assert_eq!(stays(&lab, 4), [stay], "what came after it was put right is no part of it");
+    lab.pass(Span::from_min(30 * 60));
+    lab.report(told("web1", "production").file(FILE, "best").version("v6"));
+    assert_eq!(stays(&lab, 5), [], "its past does not reach so far");
 }
 
 #[test]
