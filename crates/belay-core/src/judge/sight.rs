@@ -5,13 +5,12 @@
 //! Rows are laid out once and grow with what comes; what checks ask of the past of a row is kept with it.
 
 use std::cell::OnceCell;
-use std::ops::Range;
 
 use super::known::Known;
-use super::spoilt;
+use super::spoilt::{Left, Steps, left};
 use super::window::InOrder;
 use crate::model::change::{Nearness, Peer, Trial};
-use crate::model::ids::{ChangeId, HostId};
+use crate::model::ids::HostId;
 use crate::model::signal::{Sample, Signal, Window};
 use crate::model::time::{Span, Timestamp};
 use crate::model::verdict::Numbers;
@@ -68,9 +67,11 @@ pub(super) struct Row {
     /// When the host changed, and when it left the Change.
     times: (Option<Timestamp>, Option<Timestamp>),
     /// Steps of the past in which the host carried Changes that were rejected: they are left out.
-    pub(super) spoilt: Vec<(ChangeId, Range<usize>)>,
+    pub(super) spoilt: Steps,
     /// Their values.
     aside: Vec<(usize, f64)>,
+    /// Whether next to nothing is left then: nothing is compared with what it did.
+    pub(super) unknown: bool,
     /// What checks ask of its past.
     pub(super) known: Known,
 }
@@ -105,8 +106,7 @@ impl Rows {
         let mut peers: Vec<(Nearness, Row)> = trial.peers.iter().map(peer).collect();
         peers.sort_by(|a, b| (a.0, &a.1.host).cmp(&(b.0, &b.1.host)));
         *self = Self { from, step: signal.step, steps: 0, grace: trial.grace, treated, peers, laid: self.laid + 1, early: false };
-        let first = trial.treated.values().map(|treated| treated.onset).min().unwrap_or(from);
-        self.all().for_each(|row| row.spoilt = spoilt::steps(trial, &row.host, (from, first), signal.step));
+        self.leave_out(trial, window);
         if let Some(window) = window {
             self.fill(window);
         }
@@ -127,6 +127,21 @@ impl Rows {
         let first = self.treated.iter().map(|row| row.onset).min().unwrap_or(steps);
         self.all().for_each(|row| row.known.follow(&row.values, row.onset, first));
         self.steps = steps;
+    }
+
+    /// Leaves the time under rejected Changes out of the pasts. Hosts of which nothing else is known have none then, where there are others.
+    fn leave_out(&mut self, trial: &Trial, window: Option<&Window>) {
+        let (from, step) = (self.from, self.step);
+        let first = trial.treated.values().map(|treated| treated.onset).min().unwrap_or(from);
+        let samples = |host: &HostId| window.and_then(|window| window.hosts.get(host)).map_or(&[][..], |series| series.samples());
+        let known = |host: &HostId| samples(host).first().map_or(from, |sample| sample.at.max(from));
+        let left = |row: &Row| left(trial, &row.host, (from, known(&row.host), first), step);
+        let others = self.treated.iter().any(|row| !matches!(left(row), Left::Nothing(_)));
+        self.all().for_each(|row| match left(row) {
+            Left::Most(steps) => row.spoilt = steps,
+            Left::Nothing(steps) if others => (row.spoilt, row.unknown) = (steps, true),
+            Left::Little | Left::Nothing(_) => {}
+        });
     }
 
     fn all(&mut self) -> impl Iterator<Item = &mut Row> {
@@ -198,6 +213,7 @@ impl Row {
             times,
             spoilt: Vec::new(),
             aside: Vec::new(),
+            unknown: false,
             known,
         }
     }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use belay_stats::robust::{mean, median};
 
+use super::checks::PAST_MIN;
 use super::sight::{Row, Sight};
 use crate::model::change::{Stay, Trial};
 use crate::model::ids::{ChangeId, HostId};
@@ -19,15 +20,33 @@ const USUAL: usize = 24;
 /// A host that was so far from what is usual, as a part of how far it is now, was so already.
 const SO_ALREADY: f64 = 0.5;
 
-/// The steps from `from` to the first change in which a host carried Changes that were rejected, and which; none where they are more than
-/// half of all, as what is left would say too little.
-pub(super) fn steps(trial: &Trial, host: &HostId, (from, first): (Timestamp, Timestamp), step: Span) -> Vec<(ChangeId, Range<usize>)> {
+/// Steps in which a host carried Changes that were rejected, and which.
+pub(super) type Steps = Vec<(ChangeId, Range<usize>)>;
+
+/// What is left of a past without the time under rejected Changes, which is these steps.
+pub(super) enum Left {
+    /// Half of it or more.
+    Most(Steps),
+    /// Too little to say much: it is taken as it is.
+    Little,
+    /// Next to nothing: the host says nothing of what is usual.
+    Nothing(Steps),
+}
+
+/// What is left of the past of a host that begins with step 0, from when it is known until the first change.
+pub(super) fn left(trial: &Trial, host: &HostId, (from, known, first): (Timestamp, Timestamp, Timestamp), step: Span) -> Left {
     let step_of = |at: Timestamp| usize::try_from(at.since(from).ms().max(0) / step.ms().max(1)).unwrap_or(usize::MAX);
     let stays = trial.spoilt.0.get(host).map_or(&[][..], |stays| &stays[..]);
-    let of = |stay: &Stay| (stay.change, step_of(stay.from)..step_of(stay.to));
-    let mut steps: Vec<(ChangeId, Range<usize>)> = stays.iter().map(of).filter(|(_, steps)| !steps.is_empty()).collect();
+    let begins = step_of(known);
+    let of = |stay: &Stay| (stay.change, step_of(stay.from).max(begins)..step_of(stay.to));
+    let mut steps: Steps = stays.iter().map(of).filter(|(_, steps)| !steps.is_empty()).collect();
     steps.sort_unstable_by_key(|(_, steps)| steps.start);
-    if covered(&steps) > step_of(first) / 2 { Vec::new() } else { steps }
+    let (all, gone) = (step_of(first).saturating_sub(begins), covered(&steps));
+    match () {
+        () if gone <= all / 2 => Left::Most(steps),
+        () if all.saturating_sub(gone) < PAST_MIN => Left::Nothing(steps),
+        () => Left::Little,
+    }
 }
 
 /// How many steps these hold, which come in order and may overlap.

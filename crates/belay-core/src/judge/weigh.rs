@@ -237,7 +237,7 @@ impl Layout {
     /// Against the own past, and the peers where there are two or more.
     fn of(trial: &Trial, place: usize, all: &[Sight<'_>]) -> Option<Self> {
         let sight = &all[place];
-        let compared = |row: &Row| row.onset < sight.steps && (!row.has_left() || row.end > row.settled);
+        let compared = |row: &Row| !row.unknown && row.onset < sight.steps && (!row.has_left() || row.end > row.settled);
         let rows = || sight.treated.iter().enumerate().filter(|(_, row)| compared(row));
         let origin = rows().map(|(_, row)| row.onset).min()?;
         let grace = rows().map(|(_, row)| row.grace).max()?;

@@ -168,6 +168,33 @@ fn what_was_over_before_the_past_begins_is_not_told() {
     assert!(!of(&look, Check::Level).text.contains("c-9"), "{look:#?}");
 }
 
+/// A trial of three hosts, of which the first is known since it carried what was rejected, and stood still under it.
+fn one_of_three(later: impl Fn(&str) -> f64) -> Look {
+    let trial = Trial { grace: STEP.times(3), ..trial(3, 2) };
+    let value = |name: &str, step: i64| match step {
+        ..-30 if name == "t0" => None,
+        ..0 if name == "t0" => Some(0.0),
+        0.. => Some(later(name) * steady(name, step)),
+        _ => Some(steady(name, step)),
+    };
+    let told = after(trial, -34, 0);
+    judge(&told, &evidence(&told, HORIZON, value))
+}
+
+#[test]
+fn a_host_that_is_known_under_what_was_rejected_alone_is_compared_with_nothing() {
+    let look = one_of_three(|_| 1.0);
+    assert_eq!(look.standing, Standing::Final(Outcome::Accepted), "{look:#?}");
+    let level = of(&look, Check::Level);
+    assert!(level.of == 2 && level.numbers.own_past.unwrap() > 55.0, "{level:#?}");
+}
+
+#[test]
+fn the_others_show_the_harm_where_one_host_has_no_usual_past() {
+    let look = one_of_three(|name| if ["t1", "t2"].contains(&name) { 0.0 } else { 1.0 });
+    assert_eq!(look.standing, Standing::Final(Outcome::Rejected), "{look:#?}");
+}
+
 /// What the trial of a Change says of the past of a host under the first one.
 fn stays(lab: &Lab, change: u64) -> Vec<Stay> {
     trial_of(&lab.state, ChangeId(change)).unwrap().spoilt.0.remove(&host("web1")).unwrap_or_default()

@@ -20,6 +20,8 @@ fn seeds_that_once_went_wrong_hold() {
         (12253, "the same, on a flow so thin that it rests for minutes"),
         (1703, "a past of less than three trials was believed, and harmless content rejected"),
         (3385, "the same, on the mean of several hosts"),
+        (2569, "a host that was known under a rejected Change alone, standing still, was compared with that"),
+        (50247, "all harm on hosts that left a rejected Change just now was a suspicion, though they had been well"),
         (40620, "content was called harmless on hosts that got the wrong environment with it"),
     ];
     let wrong: Vec<String> = pinned

@@ -56,7 +56,7 @@ fn lacks_here(row: &Row) -> bool {
 /// whole wave: fewer than half of all values, or one host in twenty that had the signal and lost it.
 pub(super) fn lacks(sight: &Sight<'_>, at: Timestamp) -> Vec<Lack> {
     let (there, due) = counted(sight);
-    let lost = sight.treated.iter().filter(|row| lacks_here(row) && row.past_count() >= PAST_MIN).count();
+    let lost = sight.treated.iter().filter(|row| lacks_here(row) && (row.unknown || row.past_count() >= PAST_MIN)).count();
     let of_the_wave = there * 2 < due || (lost > 0 && lost * 20 >= sight.treated.len());
     let mut by_reason: BTreeMap<Missing, Vec<HostId>> = BTreeMap::new();
     for row in sight.treated.iter().filter(|row| lacks_here(row)) {
