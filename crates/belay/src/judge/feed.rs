@@ -74,7 +74,7 @@ fn speaks_for_a_host(finding: &Finding) -> bool {
     match finding.check {
         Check::SingleHost => true,
         Check::Frozen | Check::FlowStopped => of > 1,
-        Check::Relation => finding.hosts.len() < of,
+        Check::Relation | Check::FailureRate => finding.hosts.len() < of,
         Check::FailedResource
         | Check::CompileError
         | Check::EnvironmentMismatch
@@ -83,8 +83,7 @@ fn speaks_for_a_host(finding: &Finding) -> bool {
         | Check::FlowShare
         | Check::Presence
         | Check::Level
-        | Check::Drift
-        | Check::FailureRate => false,
+        | Check::Drift => false,
     }
 }
 

@@ -7,6 +7,7 @@ mod demo;
 mod harness;
 mod hostile;
 mod ingest;
+mod judge;
 mod kill;
 mod outposts;
 mod readme;
