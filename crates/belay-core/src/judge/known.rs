@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use belay_stats::failures::FailureTest;
 
+use super::extent::Extent;
 use super::sight::Total;
 
 /// Runs of steps for which something holds.
@@ -49,6 +50,9 @@ impl Runs {
 /// A run must be this long to be an incident of its own.
 const INCIDENT_MIN: usize = 8;
 
+/// Steps that a leap may take, where the grace is no longer.
+const LEAP: usize = 3;
+
 /// What is known of a row's past.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Known {
@@ -60,6 +64,8 @@ pub(super) struct Known {
     zeros: Runs,
     /// Runs of exact repeats, and of those that are not at zero.
     repeats: [Runs; 2],
+    /// How far they reach; none before the first of them.
+    extent: Option<Extent>,
     followed: usize,
     /// What failures are tested against, where that was asked.
     failures: Cell<Option<Fitted>>,
@@ -83,13 +89,15 @@ impl Known {
         test
     }
 
-    /// Follows the values up to the row's own change. The first change of all is at `first`.
-    pub(super) fn follow(&mut self, values: &[Option<f64>], onset: usize, first: usize) {
+    /// Follows the values up to the row's own change, whose grace has so many steps. The first change of all is at `first`.
+    pub(super) fn follow(&mut self, values: &[Option<f64>], (onset, grace): (usize, usize), first: usize) {
+        let extent = self.extent.get_or_insert(Extent::over(LEAP.max(grace + 1)));
         for step in self.followed..onset {
             if step == first {
                 self.first = (first, self.past);
             }
             self.past = self.past.with(&values[step..=step]);
+            extent.take(values, step);
             take(&mut self.zeros, &mut self.repeats, values, step);
         }
         self.followed = self.followed.max(onset);
@@ -106,6 +114,14 @@ impl Known {
         let (mut zeros, mut repeats) = (Runs::default(), [Runs::default(); 2]);
         (0..step).for_each(|step| take(&mut zeros, &mut repeats, values, step));
         (zeros, repeats)
+    }
+
+    /// How far the values before a step of the past reach.
+    pub(super) fn extent(&self, values: &[Option<f64>], step: usize) -> Extent {
+        match self.extent {
+            Some(extent) if step == self.followed => extent,
+            extent => Extent::of(&values[..step], extent.map_or(LEAP, |extent| extent.steps())),
+        }
     }
 
     /// The values before a step of the past.

@@ -10,6 +10,7 @@ mod blame;
 pub(crate) mod budget;
 mod checks;
 mod conclude;
+mod extent;
 mod known;
 pub mod relive;
 mod sight;

@@ -102,6 +102,8 @@ pub enum Check {
     FlowStopped,
     /// A gauge repeats the same value.
     Frozen,
+    /// Where there are no peers: a gauge leapt as it never did, to where it never was.
+    Leap,
     /// A check began to fail.
     CheckFailing,
     /// The treated hosts' share of a flow fell.
@@ -122,13 +124,14 @@ pub enum Check {
 
 impl Check {
     /// All checks, in the order of the manual.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::FailedResource,
         Self::CompileError,
         Self::EnvironmentMismatch,
         Self::Vanished,
         Self::FlowStopped,
         Self::Frozen,
+        Self::Leap,
         Self::CheckFailing,
         Self::FlowShare,
         Self::Presence,
@@ -148,6 +151,7 @@ impl Check {
             Self::Vanished => "vanished",
             Self::FlowStopped => "flow-stopped",
             Self::Frozen => "frozen",
+            Self::Leap => "leap",
             Self::CheckFailing => "check-failing",
             Self::FlowShare => "flow-share",
             Self::Presence => "presence",

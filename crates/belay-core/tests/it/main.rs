@@ -14,6 +14,7 @@ mod hours;
 mod intake;
 mod judging;
 mod lab;
+mod leap;
 mod night;
 mod notify;
 mod overlaps;

@@ -73,7 +73,7 @@ fn speaks_for_a_host(finding: &Finding) -> bool {
     let of = finding.of as usize;
     match finding.check {
         Check::SingleHost => true,
-        Check::Frozen | Check::FlowStopped => of > 1,
+        Check::Frozen | Check::Leap | Check::FlowStopped => of > 1,
         Check::Relation | Check::FailureRate => finding.hosts.len() < of,
         Check::FailedResource
         | Check::CompileError

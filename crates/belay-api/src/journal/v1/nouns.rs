@@ -119,6 +119,7 @@ form_enum! {
         "vanished" => Vanished,
         "flow-stopped" => FlowStopped,
         "frozen" => Frozen,
+        "leap" => Leap,
         "check-failing" => CheckFailing,
         "flow-share" => FlowShare,
         "presence" => Presence,

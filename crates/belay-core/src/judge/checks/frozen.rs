@@ -15,7 +15,7 @@
 use super::super::sight::{Row, Sight};
 use super::PAST_MIN;
 use super::flow_stopped::{is_zero, run, run_of};
-use super::quorum::{Inquiry, Shown, inquire};
+use super::quorum::{GOES_ON, Inquiry, Shown, inquire};
 use crate::model::change::Trial;
 use crate::model::signal::Harm;
 use crate::model::verdict::{Check, Finding};
@@ -23,7 +23,11 @@ use crate::model::verdict::{Check, Finding};
 pub(super) fn check(trial: &Trial, sight: &Sight<'_>) -> Option<Finding> {
     let (peers, harm) = (sight.has_peers(), sight.signal.harm);
     let question = |row: &Row, begin: usize| frozen(row, begin, peers, harm);
-    inquire(trial, sight, &Inquiry { check: Check::Frozen, question: &question, bad: None, verb: "repeats one value or lies at zero" })
+    inquire(
+        trial,
+        sight,
+        &Inquiry { check: Check::Frozen, question: &question, bad: None, verb: "repeats one value or lies at zero", well: GOES_ON },
+    )
 }
 
 fn frozen(row: &Row, begin: usize, peers: bool, harm: Harm) -> Option<Option<Shown>> {

@@ -81,7 +81,7 @@ pub(super) fn basis(weighed: &Weighed<'_>, says: Says) -> impl Display {
 }
 
 /// Three digits are enough to act on.
-fn short(value: f64) -> impl Display {
+pub(super) fn short(value: f64) -> impl Display {
     from_fn(move |f| {
         let size = value.abs();
         if size >= 100.0 || size == 0.0 {

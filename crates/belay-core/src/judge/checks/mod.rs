@@ -11,6 +11,7 @@ mod failure_rate;
 mod flow_share;
 pub(super) mod flow_stopped;
 mod frozen;
+mod leap;
 pub(super) mod level;
 mod measure;
 mod presence;
@@ -49,7 +50,10 @@ pub(super) fn signals(trial: &Trial, sight: &Sight<'_>, weighed: Option<&Weighed
             found.extend(flow_share::check(sight, of_own_test(trial, sight.signal)));
             found.extend(stopped);
         }
-        SignalKind::Gauge | SignalKind::Latency => found.extend(frozen::check(trial, sight)),
+        SignalKind::Gauge | SignalKind::Latency => {
+            found.extend(frozen::check(trial, sight));
+            found.extend(leap::check(trial, sight));
+        }
         SignalKind::Check => {
             found.extend(check_failing::check(trial, sight));
             found.extend(failure_rate::check(trial, sight, of_own_test(trial, sight.signal)));

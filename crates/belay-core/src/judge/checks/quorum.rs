@@ -30,7 +30,12 @@ pub(super) struct Inquiry<'q> {
     pub(super) bad: Option<&'q dyn Fn(f64) -> bool>,
     /// The verb for what hosts show: `stopped`, `repeats one value`.
     pub(super) verb: &'static str,
+    /// What is said before the number of hosts where none shows it: `goes on on all`.
+    pub(super) well: &'static str,
 }
+
+/// Where whatever was asked about goes on.
+pub(super) const GOES_ON: &str = "goes on on all";
 
 /// How many hosts must agree for a wave of this many: the larger of 2 and 5 %, but never more than
 /// there are.
@@ -207,7 +212,7 @@ fn words(sight: &Sight<'_>, inquiry: &Inquiry<'_>, asked: usize, showing: usize,
         _ => format!("; {same} of {of} unchanged peers did"),
     };
     match says {
-        Says::Fine => format!("{name} goes on on all {asked} changed hosts"),
+        Says::Fine => format!("{name} {} {asked} changed hosts", inquiry.well),
         Says::CannotTell(_) => {
             format!("{name} {} on {showing} of {asked} changed hosts, but also on {same} of {of} unchanged peers", inquiry.verb)
         }
