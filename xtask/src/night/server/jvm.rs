@@ -249,14 +249,21 @@ impl Puppetserver {
         spool.map_or(0, |files| files.flatten().filter(|file| file.file_name().to_string_lossy().contains(".json")).count())
     }
 
+    /// The lines of its log for which something holds.
+    fn log(&self, holds: impl Fn(&str) -> bool) -> String {
+        let said = std::fs::read(self.folder.join("log/server.out")).unwrap_or_default();
+        String::from_utf8_lossy(&said).lines().filter(|line| holds(line)).map(|line| format!("{line}\n")).collect()
+    }
+
+    /// What its log says of commands that could not be sent to a port.
+    pub fn unsent(&self, port: u16) -> String {
+        let route = format!(" on {port} at route ");
+        tail(&self.log(|line| line.contains(&route)), 20)
+    }
+
     /// The last lines of its log, without the places in its code.
     pub fn said(&self, lines: usize) -> String {
-        let said = std::fs::read(self.folder.join("log/server.out")).unwrap_or_default();
-        let said: String = String::from_utf8_lossy(&said)
-            .lines()
-            .filter(|line| line.starts_with("20") || line.starts_with("Caused"))
-            .map(|line| format!("{line}\n"))
-            .collect();
+        let said = self.log(|line| line.starts_with("20") || line.starts_with("Caused"));
         let agent = std::fs::read(self.folder.join("log/agent.out")).unwrap_or_default();
         tail(&said, lines) + &tail(&String::from_utf8_lossy(&agent), 8)
     }

@@ -195,7 +195,8 @@ pub(super) fn play(stage: &Stage<'_>) -> anyhow::Result<Value> {
         wait_for("the second belay to know the same runs", LIMIT, || {
             let theirs = runs(witness.list("/api/v1/runs?limit=500")?, host, |path| witness.get(path))?;
             Ok(if theirs == ours { Ok(()) } else { Err(format!("by the terminus {theirs:?}, by the processor {ours:?}")) })
-        })?;
+        })
+        .inspect_err(|_| tale.say(&format!("what the terminus could not send: {}", stage.puppetserver.unsent(witness.port))))?;
         compared += ours.len();
     }
     let known = witness.get(&format!("/api/v1/hosts/{host}"))?;
