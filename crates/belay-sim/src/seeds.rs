@@ -4,6 +4,7 @@
 mod acts;
 mod cast;
 mod faults;
+mod known;
 #[cfg(test)]
 mod pinned;
 mod tally;
@@ -11,6 +12,7 @@ mod tally;
 use belay_core::model::time::{Span, Timestamp};
 use belay_stats::rng::Rng;
 
+pub use known::known;
 pub use tally::Tally;
 
 use crate::checkers::{Breach, check_ended};
