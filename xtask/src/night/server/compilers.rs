@@ -19,7 +19,8 @@ const APART: Duration = Duration::from_millis(400);
 pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Value> {
     let tale = stage.tale;
     tale.say("-- two puppetservers: a second one starts, of the same authority and with the same environments");
-    let mut second = stage.puppetserver.another(&stage.folder.join("server2"), stage.programs, stage.module, &stage.belay)?;
+    let witness = stage.witness.as_ref();
+    let mut second = stage.puppetserver.another(&stage.folder.join("server2"), stage.programs, stage.module, &stage.belay, witness)?;
     second.start()?;
     second.ready().inspect_err(|_| println!("{}", second.said(30)))?;
     tale.say(&format!("it is ready after {} s", second.start_s));

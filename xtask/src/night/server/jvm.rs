@@ -61,10 +61,20 @@ impl Puppetserver {
     }
 
     /// Another one of the same site: with a certificate of this one's authority, which has to be there, and its environments.
-    pub fn another(&self, folder: &Path, programs: &Programs, module: &Path, belay: &Belay) -> anyhow::Result<Self> {
+    pub fn another(
+        &self,
+        folder: &Path,
+        programs: &Programs,
+        module: &Path,
+        belay: &Belay,
+        witness: Option<&Witness>,
+    ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
         std::os::unix::fs::symlink(self.folder.join("code"), folder.join("code")).context("link the environments")?;
         let mut server = Self::written(folder, NAMES[1])?;
+        if let Some(witness) = witness {
+            terminus(folder, witness.puppetdb)?;
+        }
         let disabled = "certificate-authority-disabled-service/certificate-authority-disabled-service";
         let watcher = "puppetlabs.trapperkeeper.services.watcher.filesystem-watch-service/filesystem-watch-service";
         write(&folder.join("tk/services.d/ca.cfg"), &format!("puppetlabs.services.ca.{disabled}\n{watcher}\n"))?;
@@ -80,7 +90,7 @@ impl Puppetserver {
             let text = std::fs::read_to_string(&from).with_context(|| format!("read {}", from.display()))?;
             write(&folder.join("ssl").join(to), &text)?;
         }
-        server.module(programs, module, belay, None)?;
+        server.module(programs, module, belay, witness)?;
         server.relay = Some(server.relay_agent()?);
         Ok(server)
     }
