@@ -19,14 +19,9 @@ pub(super) enum Way {
 }
 
 impl Extent {
-    /// That of no values, where a leap takes so many steps.
-    pub(super) const fn over(steps: usize) -> Self {
-        Self { over: steps, low: f64::INFINITY, high: f64::NEG_INFINITY, rise: 0.0, fall: 0.0 }
-    }
-
-    /// That of these values.
+    /// That of these values, where a leap takes so many steps.
     pub(super) fn of(values: &[Option<f64>], over: usize) -> Self {
-        let mut extent = Self::over(over);
+        let mut extent = Self { over, low: f64::INFINITY, high: f64::NEG_INFINITY, rise: 0.0, fall: 0.0 };
         (0..values.len()).for_each(|step| extent.take(values, step));
         extent
     }
@@ -37,7 +32,7 @@ impl Extent {
     }
 
     /// Takes in a step.
-    pub(super) fn take(&mut self, values: &[Option<f64>], step: usize) {
+    fn take(&mut self, values: &[Option<f64>], step: usize) {
         let Some(value) = values[step] else { return };
         (self.low, self.high) = (self.low.min(value), self.high.max(value));
         let risen = rise(values, step, self.over).unwrap_or(0.0);

@@ -50,9 +50,6 @@ impl Runs {
 /// A run must be this long to be an incident of its own.
 const INCIDENT_MIN: usize = 8;
 
-/// Steps that a leap may take, where the grace is no longer.
-const LEAP: usize = 3;
-
 /// What is known of a row's past.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Known {
@@ -64,9 +61,9 @@ pub(super) struct Known {
     zeros: Runs,
     /// Runs of exact repeats, and of those that are not at zero.
     repeats: [Runs; 2],
-    /// How far they reach; none before the first of them.
-    extent: Option<Extent>,
     followed: usize,
+    /// How far it reaches, up to which step and with leaps over how many, where that was asked.
+    extent: Cell<Option<(usize, usize, Extent)>>,
     /// What failures are tested against, where that was asked.
     failures: Cell<Option<Fitted>>,
 }
@@ -89,15 +86,13 @@ impl Known {
         test
     }
 
-    /// Follows the values up to the row's own change, whose grace has so many steps. The first change of all is at `first`.
-    pub(super) fn follow(&mut self, values: &[Option<f64>], (onset, grace): (usize, usize), first: usize) {
-        let extent = self.extent.get_or_insert(Extent::over(LEAP.max(grace + 1)));
+    /// Follows the values up to the row's own change. The first change of all is at `first`.
+    pub(super) fn follow(&mut self, values: &[Option<f64>], onset: usize, first: usize) {
         for step in self.followed..onset {
             if step == first {
                 self.first = (first, self.past);
             }
             self.past = self.past.with(&values[step..=step]);
-            extent.take(values, step);
             take(&mut self.zeros, &mut self.repeats, values, step);
         }
         self.followed = self.followed.max(onset);
@@ -116,12 +111,14 @@ impl Known {
         (zeros, repeats)
     }
 
-    /// How far the values before a step of the past reach.
-    pub(super) fn extent(&self, values: &[Option<f64>], step: usize) -> Extent {
-        match self.extent {
-            Some(extent) if step == self.followed => extent,
-            extent => Extent::of(&values[..step], extent.map_or(LEAP, |extent| extent.steps())),
+    /// How far the values before a step reach, where leaps take so many steps: the past does not change, and is gone over once.
+    pub(super) fn extent(&self, values: &[Option<f64>], step: usize, over: usize) -> Extent {
+        if let Some((.., extent)) = self.extent.get().filter(|known| (known.0, known.1) == (step, over)) {
+            return extent;
         }
+        let extent = Extent::of(&values[..step], over);
+        self.extent.set(Some((step, over, extent)));
+        extent
     }
 
     /// The values before a step of the past.

@@ -125,7 +125,7 @@ impl Rows {
         });
         self.early = early;
         let first = self.treated.iter().map(|row| row.onset).min().unwrap_or(steps);
-        self.all().for_each(|row| row.known.follow(&row.values, (row.onset, row.grace), first));
+        self.all().for_each(|row| row.known.follow(&row.values, row.onset, first));
         self.steps = steps;
     }
 

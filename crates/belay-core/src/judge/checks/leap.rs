@@ -28,6 +28,8 @@ const STEPS: usize = 4;
 const STRETCHES: usize = 12;
 /// By how much of its range values lie beyond a past of one such stretch; of a longer one by as much less.
 const MARGIN: f64 = 2.0;
+/// Steps that a leap may take, where the grace is no longer.
+const LEAP: usize = 3;
 /// How much larger than any of the past a leap is.
 const LARGER: f64 = 1.25;
 
@@ -46,7 +48,7 @@ pub(super) fn check(trial: &Trial, sight: &Sight<'_>) -> Option<Finding> {
 
 /// Where a host that leapt has been since, beside where it was before.
 fn to(row: &Row, harm: Harm) -> Option<String> {
-    let extent = row.known.extent(&row.values, row.onset);
+    let extent = extent(row, row.onset);
     let furthest = |way: &Way| Some((*way, row.settled().iter().flatten().copied().max_by(|a, b| way.of(*a).total_cmp(&way.of(*b)))?));
     let beyond = |(way, value): &(Way, f64)| way.of(*value) > way.of(extent.furthest(*way));
     let (way, value) = ways(harm).iter().filter_map(furthest).find(beyond)?;
@@ -63,8 +65,12 @@ fn leapt(row: &Row, begin: usize, due: usize, harm: Harm) -> Option<Option<Shown
     if due == 0 || past < STRETCHES * due || since[from..].iter().flatten().count() == 0 {
         return None;
     }
-    let (extent, part) = (row.known.extent(&row.values, begin), MARGIN * due as f64 / past as f64);
+    let (extent, part) = (extent(row, begin), MARGIN * due as f64 / past as f64);
     Some(ways(harm).iter().filter_map(|way| there(&extent, since, from, (*way, part))).min_by_key(|shown| shown.from))
+}
+
+fn extent(row: &Row, begin: usize) -> Extent {
+    row.known.extent(&row.values, begin, LEAP.max(row.grace + 1))
 }
 
 const fn ways(harm: Harm) -> &'static [Way] {
