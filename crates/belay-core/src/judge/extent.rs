@@ -22,21 +22,17 @@ impl Extent {
     /// That of these values, where a leap takes so many steps.
     pub(super) fn of(values: &[Option<f64>], over: usize) -> Self {
         let mut extent = Self { over, low: f64::INFINITY, high: f64::NEG_INFINITY, rise: 0.0, fall: 0.0 };
-        (0..values.len()).for_each(|step| extent.take(values, step));
+        for (step, value) in values.iter().enumerate().filter_map(|(step, value)| Some((step, (*value)?))) {
+            let risen = rise(values, step, over).unwrap_or(0.0);
+            (extent.low, extent.high) = (extent.low.min(value), extent.high.max(value));
+            (extent.rise, extent.fall) = (extent.rise.max(risen), extent.fall.max(-risen));
+        }
         extent
     }
 
     /// Steps that a leap may take.
     pub(super) const fn steps(&self) -> usize {
         self.over
-    }
-
-    /// Takes in a step.
-    fn take(&mut self, values: &[Option<f64>], step: usize) {
-        let Some(value) = values[step] else { return };
-        (self.low, self.high) = (self.low.min(value), self.high.max(value));
-        let risen = rise(values, step, self.over).unwrap_or(0.0);
-        (self.rise, self.fall) = (self.rise.max(risen), self.fall.max(-risen));
     }
 
     /// From where a value lies beyond all of it by so large a part of its range; nothing where it never moved.

@@ -62,8 +62,8 @@ pub(super) struct Known {
     /// Runs of exact repeats, and of those that are not at zero.
     repeats: [Runs; 2],
     followed: usize,
-    /// How far it reaches, up to which step and with leaps over how many, where that was asked.
-    extent: Cell<Option<(usize, usize, Extent)>>,
+    /// How far it reaches, and up to which step, where that was asked.
+    extent: Cell<Option<(usize, Extent)>>,
     /// What failures are tested against, where that was asked.
     failures: Cell<Option<Fitted>>,
 }
@@ -113,11 +113,11 @@ impl Known {
 
     /// How far the values before a step reach, where leaps take so many steps: the past does not change, and is gone over once.
     pub(super) fn extent(&self, values: &[Option<f64>], step: usize, over: usize) -> Extent {
-        if let Some((.., extent)) = self.extent.get().filter(|known| (known.0, known.1) == (step, over)) {
+        if let Some((_, extent)) = self.extent.get().filter(|(until, extent)| (*until, extent.steps()) == (step, over)) {
             return extent;
         }
         let extent = Extent::of(&values[..step], over);
-        self.extent.set(Some((step, over, extent)));
+        self.extent.set(Some((step, extent)));
         extent
     }
 

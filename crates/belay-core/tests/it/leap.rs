@@ -5,6 +5,8 @@ use belay_core::model::change::Trial;
 use belay_core::model::signal::{Harm, Signal, SignalKind};
 use belay_core::model::verdict::{Check, Finding, Gap, Says};
 
+use belay_stats::rng::Rng;
+
 use crate::judging::{STEP, at, evidence, host, trial};
 
 /// As long as a past of 120 steps can say something of.
@@ -103,4 +105,35 @@ fn it_is_asked_without_peers_and_of_a_past_that_is_long_enough() {
     assert_eq!(all.map(|finding| finding.says), Some(Says::CannotTell(Gap::PeersSick)), "but it can say that it leapt as well");
     let longer = Trial { ends: at(ENDS + 1), ..gauge(2, 0, Harm::Up) };
     assert_eq!(says(&longer, ENDS, &leapt), None, "120 steps are less than twelve times eleven");
+}
+
+/// How many of a thousand series in which nothing happens leap: so much of a value is left a step later.
+fn null_leaps(remembered: f64, heavy: bool) -> usize {
+    let trial = gauge(1, 0, Harm::Both);
+    let leaps = |seed: u64| {
+        let mut rng = Rng::new(seed);
+        let mut noise = || {
+            // A normal number, or Student's t of 3 degrees.
+            let of = if heavy { ((0..3).map(|_| rng.normal().powi(2)).sum::<f64>() / 3.0).sqrt() } else { 1.0 };
+            rng.normal() / of
+        };
+        let mut value = 0.0;
+        let series: Vec<f64> = (0..400)
+            .map(|_| {
+                value = remembered * value + noise();
+                value
+            })
+            .collect();
+        let shows = |_: &str, step: i64| Some(1000.0 + series[usize::try_from(step + 300).unwrap()]);
+        leap(&trial, ENDS, shows).is_some_and(|finding| finding.says != Says::Fine)
+    };
+    (0..1000).filter(|seed| leaps(*seed)).count()
+}
+
+#[test]
+fn series_in_which_nothing_happens_seldom_leap() {
+    let found =
+        [(0.8, false), (0.95, false), (1.0, false), (0.8, true), (0.95, true)].map(|(remembered, heavy)| null_leaps(remembered, heavy));
+    // Half of the nominal 2 %.
+    assert!(found.iter().all(|leaps| *leaps <= 10), "{found:?}");
 }

@@ -50,10 +50,7 @@ pub struct Puppetserver {
 impl Puppetserver {
     /// Writes everything, and lets the module add Belay's part, as a site would.
     pub fn build(folder: &Path, programs: &Programs, module: &Path, belay: &Belay, witness: Option<&Witness>) -> anyhow::Result<Self> {
-        let mut server = Self::written(folder, NAMES[0])?;
-        if let Some(witness) = witness {
-            terminus(folder, witness.puppetdb)?;
-        }
+        let mut server = Self::written(folder, NAMES[0], witness)?;
         ENVIRONMENTS.iter().try_for_each(|(name, release)| environment(folder, server.port, name, release))?;
         server.module(programs, module, belay, witness)?;
         server.relay = Some(server.relay_agent()?);
@@ -71,10 +68,7 @@ impl Puppetserver {
     ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
         std::os::unix::fs::symlink(self.folder.join("code"), folder.join("code")).context("link the environments")?;
-        let mut server = Self::written(folder, NAMES[1])?;
-        if let Some(witness) = witness {
-            terminus(folder, witness.puppetdb)?;
-        }
+        let mut server = Self::written(folder, NAMES[1], witness)?;
         let disabled = "certificate-authority-disabled-service/certificate-authority-disabled-service";
         let watcher = "puppetlabs.trapperkeeper.services.watcher.filesystem-watch-service/filesystem-watch-service";
         write(&folder.join("tk/services.d/ca.cfg"), &format!("puppetlabs.services.ca.{disabled}\n{watcher}\n"))?;
@@ -96,7 +90,7 @@ impl Puppetserver {
     }
 
     /// The files out of what the package brings.
-    fn written(folder: &Path, name: &'static str) -> anyhow::Result<Self> {
+    fn written(folder: &Path, name: &'static str, witness: Option<&Witness>) -> anyhow::Result<Self> {
         let port = free_port()?;
         let (text, port_text) = (folder.display().to_string(), port.to_string());
         let words = [("FOLDER", text.as_str()), ("PORT", port_text.as_str()), ("NAME", name)];
@@ -114,6 +108,9 @@ impl Puppetserver {
         ];
         for (name, content) in files {
             write(&folder.join(name), &fill(content, &words))?;
+        }
+        if let Some(witness) = witness {
+            terminus(folder, witness.puppetdb)?;
         }
         let (child, relay, began) = (None, None, Instant::now());
         Ok(Self { name, folder: folder.to_owned(), port, start_s: 0, rss_mb: 0, child, relay, began })

@@ -15,7 +15,7 @@
 
 use super::super::extent::{Extent, Way, rise};
 use super::super::sight::{Row, Sight};
-use super::PAST_MIN;
+use super::super::weigh::Weighed;
 use super::measure::short;
 use super::quorum::{Inquiry, Shown, inquire};
 use crate::model::change::Trial;
@@ -33,9 +33,8 @@ const LEAP: usize = 3;
 /// How much larger than any of the past a leap is.
 const LARGER: f64 = 1.25;
 
-pub(super) fn check(trial: &Trial, sight: &Sight<'_>) -> Option<Finding> {
-    // As in the comparison with peers: one alone is none.
-    if sight.nearest().filter(|row| row.past_count() >= PAST_MIN).take(2).count() > 1 {
+pub(super) fn check(trial: &Trial, sight: &Sight<'_>, weighed: &Weighed<'_>) -> Option<Finding> {
+    if weighed.peers > 0 {
         return None;
     }
     let due = |begin: usize| trial.ends.since(sight.time(begin)).ms() / sight.signal.step.ms().max(1);

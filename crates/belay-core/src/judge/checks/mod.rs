@@ -52,7 +52,7 @@ pub(super) fn signals(trial: &Trial, sight: &Sight<'_>, weighed: Option<&Weighed
         }
         SignalKind::Gauge | SignalKind::Latency => {
             found.extend(frozen::check(trial, sight));
-            found.extend(leap::check(trial, sight));
+            found.extend(weighed.and_then(|weighed| leap::check(trial, sight, weighed)));
         }
         SignalKind::Check => {
             found.extend(check_failing::check(trial, sight));
