@@ -70,6 +70,18 @@ pub struct Alarms {
     pub led_by: Option<usize>,
 }
 
+/// The part of the budget of a signal that windows, or bets, on the mean of so many treated series may spend.
+#[must_use]
+pub fn share(alpha: f64, treated: usize) -> f64 {
+    alpha / 2.0 / if treated > 1 { 2.0 } else { 1.0 }
+}
+
+/// The part that windows, or bets, on each of so many by itself may spend.
+#[must_use]
+pub fn share_of_one(alpha: f64, treated: usize) -> f64 {
+    share(alpha, treated) / treated.max(1) as f64
+}
+
 /// What an alarm of a signal costs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Terms<'t> {
@@ -86,7 +98,7 @@ pub struct Terms<'t> {
 impl Terms<'_> {
     /// The part of the budget that windows, or bets, on the mean may spend.
     fn share(&self, several: bool) -> f64 {
-        self.alpha / 2.0 / if several { 2.0 } else { 1.0 }
+        share(self.alpha, if several { 2 } else { 1 })
     }
 
     /// At each look, the smallest number of signals among which the bets on the mean of this one would be believed; none where no number
@@ -166,7 +178,7 @@ impl<'a> Bars<'a> {
         let view = contrast.view();
         let beside = |host| own.and_then(|(own, siblings)| Own::of(own, siblings, host));
         let share = terms.share(view.hosts.len() > 1);
-        let single = share / view.hosts.len().max(1) as f64;
+        let single = share_of_one(terms.alpha, view.hosts.len());
         let last = (0..view.hosts.len()).filter_map(|i| contrast.late(i)).max().unwrap_or(0);
         let host = |(i, shown): (usize, &Option<&'a Shown>)| {
             let (shown, track, late) = ((*shown)?, contrast.host(i)?, contrast.late(i)?);

@@ -6,9 +6,13 @@
 //! What was followed once is kept: a look at one more step costs that step. Where values that were seen before differ now, what rests on
 //! them is followed anew, so that a contrast shows the same however often it was looked at.
 
+mod gaps;
+mod jury;
 mod moved;
 mod subject;
 
+use self::gaps::{held, last, told};
+use self::jury::Juror;
 use self::moved::{Moved, Sum, mean_of};
 use self::subject::{Subject, scale, transformed};
 use crate::law::Nature;
@@ -61,14 +65,6 @@ pub struct Treated {
     pub onset: usize,
 }
 
-/// A peer judged as if it were treated, by the others.
-#[derive(Debug, Clone)]
-struct Juror {
-    subject: Subject,
-    member: usize,
-    others: Panel,
-}
-
 /// A contrast, calibrated on the past: made once, looked at as often as values arrive.
 #[derive(Debug, Clone)]
 pub struct Contrast {
@@ -118,6 +114,13 @@ impl Contrast {
         (there().map(|s| s.home.1).sum::<f64>() / n, shifted / n)
     }
 
+    /// As [`Contrast::in_units`], of one treated series; none where it is not judged by itself.
+    #[must_use]
+    pub fn one_in_units(&self, index: usize, shift: f64) -> Option<(f64, f64)> {
+        let subject = self.subjects.get(index)?.as_ref()?;
+        Some((subject.home.1, subject.scale.shifted(subject.home.1, shift)))
+    }
+
     /// By how much the mean of the treated moves on the common scale when every value moves by this part of its level.
     #[must_use]
     pub fn relative(&self, part: f64) -> f64 {
@@ -136,7 +139,7 @@ impl Contrast {
         let last = treated.iter().map(|t| t.onset.min(t.values.len())).max()?;
         let scales: Vec<(Scale, f64)> = peers.iter().map(|values| scale(question.nature, &values[..origin.min(values.len())])).collect();
         let past = |values: &Vec<f64>, s: &(Scale, f64)| transformed(&values[..last.min(values.len())], *s);
-        let panel = Panel::of(peers.iter().zip(&scales).map(|(values, s)| past(values, s)).collect());
+        let panel = Panel::of(held(peers.iter().zip(&scales).map(|(values, s)| past(values, s)).collect()));
         let design = Design::of(&panel, question.season, origin.min(last), last);
         let mut subjects: Vec<Option<Subject>> = treated
             .iter()
@@ -242,7 +245,10 @@ impl Contrast {
         for step in known..steps {
             let value = |row: usize| all[row].get(step).copied().unwrap_or(f64::NAN);
             self.seen.iter_mut().enumerate().for_each(|(row, seen)| seen.push(value(row)));
-            self.panel.push(self.peers.iter().enumerate().map(|(i, (scale, centre))| scale.of(value(treated + i)) - centre));
+            let peers = &self.seen[treated..];
+            let any = told(peers.iter().map(|seen| seen[step]));
+            let of_peer = |((scale, centre), seen): (&(Scale, f64), &Vec<f64>)| scale.of(last(seen, any)) - centre;
+            self.panel.push(self.peers.iter().zip(peers).map(of_peer));
             self.weather.iter_mut().for_each(|weather| weather.take(&self.panel, step, self.origin));
         }
     }
@@ -350,36 +356,6 @@ impl Contrast {
     #[must_use]
     pub fn shown(&self, index: usize) -> Option<&Shown> {
         self.subjects.get(index)?.as_ref()?.shown()
-    }
-
-    /// How many peers would look like that: each peer judged as if it were treated. Deviations at each look since the origin.
-    #[must_use]
-    pub fn jury(&mut self) -> Vec<&[f64]> {
-        if self.rivals() < 2 {
-            return Vec::new();
-        }
-        let mut jury = self.jury.take().unwrap_or_else(|| self.called());
-        let looks = self.storms.len().min(self.question.shape.horizon);
-        for juror in &mut jury {
-            for step in juror.subject.moved.len()..looks {
-                let value = |member: usize| self.panel.member(member)[step];
-                juror.others.push((0..self.peers.len()).filter(|other| *other != juror.member).map(value));
-                juror.subject.take(value(juror.member), &juror.others, (step, self.origin), step, (self.storms[step], self.storms[step]));
-            }
-        }
-        self.jury.insert(jury).iter().map(|juror| &juror.subject.stream.shown().deviation[..]).collect()
-    }
-
-    fn called(&self) -> Vec<Juror> {
-        let juror = |member: usize| {
-            let others = self.panel_past.without(member);
-            let design = Design::of(&others, self.question.season, self.origin, self.origin);
-            let row = &self.panel_past.member(member)[..self.origin];
-            let mut subject = Subject::fit(self.question, row, self.peers[member], self.origin, (&others, &design))?;
-            subject.calibrate(self.question, false);
-            Some(Juror { subject, member, others: Panel::empty(others.len()) })
-        };
-        (0..self.peers.len().min(JURY_MAX)).filter_map(juror).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Suspicions that agree. One sign alone only holds a wave; a second one makes it harm. A look six steps later is seen by the checks
+//! Suspicions that agree. One sign alone only holds a wave; a second one makes it harm. A later look is seen by the checks
 //! themselves, other hosts by the quorum; here it is two signals whose levels moved, or two checks of one signal that look at different
 //! things: its level, and whether it stands still or fails.
 

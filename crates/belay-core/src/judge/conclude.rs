@@ -122,9 +122,9 @@ fn seen(sight: &Sight<'_>) -> bool {
     due > 0 && there * 2 >= due
 }
 
-/// Whether there is anything to compare with: a past of their own on half of the hosts, or peers.
+/// Whether there is anything to compare with: a past of their own on half of the hosts. Peers alone are not enough: what a host should show
+/// beside them is learned from both their pasts.
 fn comparable(sight: &Sight<'_>) -> bool {
     let with_past = sight.treated.iter().filter(|row| row.past_count() >= super::checks::PAST_MIN).count();
-    let with_peers = sight.nearest().filter(|row| row.past_count() >= super::checks::PAST_MIN).count();
-    with_past * 2 >= sight.treated.len() && with_past > 0 || with_peers >= 2
+    with_past * 2 >= sight.treated.len() && with_past > 0
 }

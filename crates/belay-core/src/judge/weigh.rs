@@ -255,9 +255,10 @@ impl Layout {
             season,
             shape: Shape { base, grace, horizon },
         };
+        let since = Since { told: told(sight, origin), due };
         let there = |row: &Row| {
             let past = row.known.before(&row.values, origin.min(row.onset));
-            origin > 0 && past.count * 2 >= origin && still(row, origin, sight.steps)
+            origin > 0 && past.count * 2 >= origin && still(row, origin, &since)
         };
         let mut peers: Vec<usize> = sight.nearest_places().filter(|place| there(&sight.peers[*place].1)).take(PEERS_MAX).collect();
         if peers.len() < 2 {
@@ -342,10 +343,31 @@ fn numbers(row: &Row, from: usize, to: usize, end: usize) -> impl Iterator<Item 
     row.values[from.min(to)..to].iter().enumerate().map(value)
 }
 
-/// Whether a peer is still one: it has values in most of the steps since the first host changed.
-fn still(row: &Row, origin: usize, steps: usize) -> bool {
+/// The steps since the first host changed.
+struct Since {
+    /// Those in which any host was seen.
+    told: usize,
+    /// All that the trial has.
+    due: usize,
+}
+
+/// In how many steps since the first host changed any host was seen: what nobody told is no peer's fault.
+fn told(sight: &Sight<'_>, origin: usize) -> usize {
+    let rows = || sight.treated.iter().chain(sight.peers.iter().map(|(_, row)| row));
+    (origin..sight.steps).filter(|step| rows().any(|row| row.values.get(*step).is_some_and(Option::is_some))).count()
+}
+
+/// A peer that misses so large a part of a trial is none: one in so many steps.
+const GONE: usize = 3;
+
+/// Whether a peer is still one. Once it is not it never is again: peers that came and went would make another comparison of each look, and
+/// none of these is paid for.
+fn still(row: &Row, origin: usize, since: &Since) -> bool {
     let before = row.known.before(&row.values, origin.min(row.onset));
-    (row.known.past.count - before.count) * 5 >= (steps - origin) * 4
+    let there = row.known.past.count - before.count;
+    // What changed itself is no peer from then on, and soon too little of one.
+    let changed = row.onset < row.values.len();
+    if changed { there * 5 >= since.told * 4 } else { since.told.saturating_sub(there) * GONE <= since.due }
 }
 
 const fn nature(kind: SignalKind) -> Nature {

@@ -7,6 +7,7 @@ mod closed;
 mod deployments;
 mod failing;
 mod feeds;
+mod gaps;
 mod health;
 mod hold_histories;
 mod holds;

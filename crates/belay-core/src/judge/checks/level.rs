@@ -5,10 +5,12 @@
 //! window lengths and all looks is compared with the largest of each placebo, so that looking after every step is paid for.
 //!
 //! **How**: see `belay-stats`, `placebo` and `alarm`. Beyond the threshold and not shared by the peers it is a suspicion: the wave is
-//! held. It is harm when a look six steps later is beyond it as well, or a second host, or another signal (`judge/agree.rs`).
+//! held. It is harm when a later look is beyond it as well (three steps on, six without peers, two where it is plain), or a second host, or
+//! another signal (`judge/agree.rs`).
 //! At the end of a trial, or before it where that is certain at any look, harm above the margin must be excluded: max(10 % of the level, 3 SD of what a step usually deviates).
 //!
-//! **When it cannot tell**: too short a past for placebo changes; at the end, an interval that still holds harm above the margin.
+//! **When it cannot tell**: too short a past for placebo changes; at the end, an interval that still holds harm above the margin, or one
+//! that rests on single steps.
 //!
 //! **Example**: `latency_ms: +4.2 where 8.1 is usual (95 % between +3.1 and +5.3); p 0.001 of a budget of 0.007, against 126 placebo
 //! changes of the own past, 0 of 6 peers look alike`.
@@ -16,11 +18,13 @@
 use belay_stats::alarm::Alarm;
 use belay_stats::placebo::side;
 
-use super::super::sight::Sight;
+use super::super::sight::{Row, Sight};
 use super::super::weigh::{Weighed, direction};
-use super::measure::{Effect, basis, effect, effect_words, numbers};
+use super::measure::{Effect, basis, effect as measured, effect_words, effect_words_of_one, numbers, numbers_of_one};
+use super::quorum;
 use crate::model::ids::HostId;
-use crate::model::verdict::{Check, Finding, Gap, Says};
+use crate::model::signal::SignalKind;
+use crate::model::verdict::{Check, Finding, Gap, Numbers, Says};
 
 /// The margin of harm that is none, as a part of the level.
 const MARGIN_PART: f64 = 0.1;
@@ -29,15 +33,15 @@ const MARGIN_SD: f64 = 3.0;
 /// The one-sided normal quantile by which harm above the margin must be excluded: 95 %.
 const EXCLUDED: f64 = 1.645;
 
-pub(super) fn check(sight: &Sight<'_>, weighed: &Weighed<'_>, over: bool) -> Option<Finding> {
+pub(super) fn check(sight: &Sight<'_>, weighed: Option<&Weighed<'_>>, over: bool) -> Option<Finding> {
+    let Some(weighed) = weighed.filter(|weighed| weighed.contrast.group().reference.is_some()) else { return untold(sight) };
     let group = &weighed.alarms.group;
-    weighed.contrast.group().reference.as_ref()?;
     let raised = |alarm: &Option<Alarm>| alarm.as_ref().is_some_and(|alarm| alarm.windows.is_some());
     let alone: Vec<HostId> =
         weighed.alarms.hosts.iter().zip(&weighed.hosts).filter(|(alarm, _)| raised(alarm)).map(|(_, host)| host.clone()).collect();
     let led = weighed.alarms.led_by.is_some();
     // Hosts of one wave share their weather: without peers to tell it apart, a second host is no second sign.
-    let others = weighed.peers > 0 && alone.len() >= super::quorum::quorum(weighed.hosts.len()).max(2);
+    let others = weighed.peers > 0 && alone.len() >= quorum::quorum(weighed.hosts.len()).max(2);
     let says = if (group.again.is_some() && !led) || others {
         Says::Harm
     } else if group.windows.is_some() || !alone.is_empty() {
@@ -50,20 +54,39 @@ pub(super) fn check(sight: &Sight<'_>, weighed: &Weighed<'_>, over: bool) -> Opt
     Some(finding(sight, weighed, says, alone))
 }
 
-/// Whether harm above the margin is excluded, once there is something to measure.
+/// What is told of a signal that must be there and whose past is too short to compare its level with. Flows and checks have tests of their
+/// own, which need less of it.
+fn untold(sight: &Sight<'_>) -> Option<Finding> {
+    let leveled = matches!(sight.signal.kind, SignalKind::Gauge | SignalKind::Latency | SignalKind::Count);
+    let rows: Vec<&Row> = sight.treated.iter().collect();
+    let most = rows.iter().map(|row| row.past_count()).max().filter(|_| leveled && sight.signal.must_have)?;
+    Some(Finding {
+        check: Check::Level,
+        signal: Some(sight.signal.name.clone()),
+        says: Says::CannotTell(Gap::TooLittle),
+        hosts: Vec::new(),
+        of: rows.len().try_into().unwrap_or(u32::MAX),
+        peers_alike: (0, 0),
+        text: format!("{}: its level was compared with nothing: {most} values of past are too few", sight.signal.name),
+        numbers: quorum::numbers(sight, &rows, None),
+        since: None,
+    })
+}
+
+/// Whether harm above the margin is excluded. Where nothing can be measured, or on single steps alone, nothing is.
 fn unharmed(sight: &Sight<'_>, weighed: &Weighed<'_>) -> bool {
-    effect(weighed).is_none_or(|effect| excluded(sight, weighed, &effect, EXCLUDED))
+    measured(weighed).is_some_and(|effect| effect.rests && excluded(sight, weighed, &effect, EXCLUDED))
 }
 
 /// Whether harm above the margin is excluded already, though there are looks to come: with peers, and by as much as placebo changes of the
 /// own past reach at any look, so that looking early is paid for.
 pub(in crate::judge) fn assured(sight: &Sight<'_>, weighed: &Weighed<'_>) -> bool {
     let Some(reference) = weighed.contrast.group().reference.as_ref().filter(|_| weighed.peers > 0) else { return false };
-    effect(weighed).is_some_and(|effect| excluded(sight, weighed, &effect, reference.threshold(weighed.alpha)))
+    measured(weighed).is_some_and(|effect| excluded(sight, weighed, &effect, reference.threshold(weighed.alpha)))
 }
 
 /// Whether an effect so many spreads larger would still be below the margin.
-fn excluded(sight: &Sight<'_>, weighed: &Weighed<'_>, Effect { shift, spread }: &Effect, spreads: f64) -> bool {
+fn excluded(sight: &Sight<'_>, weighed: &Weighed<'_>, Effect { shift, spread, .. }: &Effect, spreads: f64) -> bool {
     let track = weighed.contrast.group();
     // A series that never moved deviates by nothing: then the smallest noise that is believed makes the margin.
     let sd = weighed.contrast.noise().max(track.innovation().unwrap_or(0.0)).max(track.floor());
@@ -81,23 +104,35 @@ fn finding(sight: &Sight<'_>, weighed: &Weighed<'_>, says: Says, alone: Vec<Host
         },
         Says::Harm | Says::Suspicion => alone,
     };
-    let mut numbers = numbers(sight, weighed, &hosts);
-    numbers.p = group.p;
+    // A part of the hosts is told by the one of them that moved most: the mean of all says nothing of it.
+    let alone = if hosts.len() < weighed.hosts.len() { furthest(weighed, &hosts) } else { None };
+    let alone = alone.and_then(|place| Some((place, numbers_of_one(sight, weighed, place)?)));
     let name = &sight.signal.name;
-    let effect = effect_words(weighed, &numbers);
     let first = weighed.contrast.origin() + group.beyond.unwrap_or(0);
+    let (words, numbers) = match alone {
+        Some((place, numbers)) => (format!("{}", effect_words_of_one(weighed, place, &numbers)), numbers),
+        None => {
+            let numbers = Numbers { p: group.p, ..numbers(sight, weighed, &hosts) };
+            (format!("{}", effect_words(weighed, &numbers)), numbers)
+        }
+    };
     let text = match says {
-        Says::Fine if group.vetoed > 0 => format!("{name}: {effect}; the peers moved alike, {}", basis(weighed, Says::Harm)),
-        Says::Fine => format!("{name} is as it was: {effect}, {}", basis(weighed, says)),
-        Says::CannotTell(_) => format!("{name}: harm cannot be excluded yet: {effect}, {}", basis(weighed, says)),
+        Says::Fine if group.vetoed > 0 => format!("{name}: {words}; the peers moved alike, {}", basis(weighed, Says::Harm)),
+        Says::Fine => format!("{name} shows no harm beyond chance: {words}, {}", basis(weighed, says)),
+        Says::CannotTell(_) if measured(weighed).is_some_and(|effect| !effect.rests) => {
+            format!("{name}: no six steps in a row have values enough to exclude harm; is the step shorter than the scrape interval?")
+        }
+        Says::CannotTell(_) => format!("{name}: harm cannot be excluded yet: {words}, {}", basis(weighed, says)),
         Says::Harm | Says::Suspicion => {
-            let by = if hosts.len() < weighed.hosts.len() {
-                format!(" on {} of {} changed hosts", hosts.len(), weighed.hosts.len())
-            } else {
-                String::new()
+            let p = match (numbers.p, numbers.budget) {
+                (Some(p), Some(budget)) => format!("p {} of a budget of {budget:.4}, ", p_words(p)),
+                _ => String::new(),
             };
-            let p = group.p.map_or_else(String::new, |p| format!("p {} of a budget of {:.4}, ", p_words(p), weighed.alpha));
-            format!("{name}{by}: {effect}; {p}{}", basis(weighed, says))
+            let by = match alone_named(weighed, &hosts) {
+                Some(by) => format!(" on {by}"),
+                None => String::new(),
+            };
+            format!("{name}{by}: {words}; {p}{}", basis(weighed, says))
         }
     };
     Finding {
@@ -111,6 +146,21 @@ fn finding(sight: &Sight<'_>, weighed: &Weighed<'_>, says: Says, alone: Vec<Host
         numbers,
         since: group.windows.map(|_| sight.time(first)),
     }
+}
+
+/// Of these hosts the one that moved most by itself: its place among all.
+fn furthest(weighed: &Weighed<'_>, hosts: &[HostId]) -> Option<usize> {
+    let moved =
+        |place: &usize| weighed.alarms.hosts.get(*place).and_then(Option::as_ref).and_then(|alarm| alarm.largest).map_or(0.0, |(z, _)| z);
+    let places = (0..weighed.hosts.len()).filter(|place| hosts.contains(&weighed.hosts[*place]));
+    places.max_by(|a, b| moved(a).total_cmp(&moved(b)))
+}
+
+/// `1 of 4 changed hosts (web3)`, where it is not all of them.
+fn alone_named(weighed: &Weighed<'_>, hosts: &[HostId]) -> Option<String> {
+    let most = &weighed.hosts[furthest(weighed, hosts).filter(|_| hosts.len() < weighed.hosts.len())?];
+    let most = if hosts.len() == 1 { most.to_string() } else { format!("most on {most}") };
+    Some(format!("{} of {} changed hosts ({most})", hosts.len(), weighed.hosts.len()))
 }
 
 fn p_words(p: f64) -> String {

@@ -2,6 +2,10 @@
 
 use std::fmt::{Display, from_fn};
 
+use belay_stats::alarm::{share, share_of_one};
+use belay_stats::placebo::WIDTHS;
+use belay_stats::track::{Shown, Track};
+
 use super::super::sight::{Row, Sight};
 use super::super::weigh::Weighed;
 use super::quorum;
@@ -15,16 +19,25 @@ const TOLD: f64 = 1.96;
 pub(super) struct Effect {
     pub(super) shift: f64,
     pub(super) spread: f64,
+    /// Whether it rests on steps enough: six, or all that there can be so far.
+    pub(super) rests: bool,
 }
+
+/// Steps that an effect should rest on: of fewer a single odd one decides.
+const RESTS: usize = 6;
 
 /// The mean effect on the treated hosts over the longest window that fits, at the last look that has one.
 pub(super) fn effect(weighed: &Weighed<'_>) -> Option<Effect> {
-    let track = weighed.contrast.group();
-    let reference = track.reference.as_ref()?;
-    let means = &weighed.contrast.view().group.means;
+    shown(weighed.contrast.group(), weighed.contrast.view().group)
+}
+
+/// What a track shows over the longest window that fits, at the last look that has one.
+fn shown(track: &Track, shown: &Shown) -> Option<Effect> {
+    let (reference, means) = (track.reference.as_ref()?, &shown.means);
     let look = means.iter().rposition(|row| row.iter().any(|x| x.is_finite()))?;
     let width = (0..=track.widest(look)).rev().find(|w| means[look][*w].is_finite())?;
-    Some(Effect { shift: means[look][width], spread: reference.spread(look, width) })
+    let rests = WIDTHS[width] >= RESTS || width == track.widest(look);
+    Some(Effect { shift: means[look][width], spread: reference.spread(look, width), rests })
 }
 
 /// The numbers of a finding about these hosts, with effect, interval and budget.
@@ -36,13 +49,30 @@ pub(super) fn numbers(sight: &Sight<'_>, weighed: &Weighed<'_>, hosts: &[HostId]
     if let Some([middle, low, high]) = *weighed.told.get_or_init(|| told(weighed)) {
         (numbers.effect, numbers.effect_low, numbers.effect_high) = (Some(middle), Some(low), Some(high));
     }
-    numbers.budget = Some(weighed.alpha);
+    numbers.budget = Some(share(weighed.alpha, weighed.hosts.len()));
     numbers
+}
+
+/// The same about one host that is judged by itself: its own effect, how often a placebo change is as large, and its own budget.
+pub(super) fn numbers_of_one(sight: &Sight<'_>, weighed: &Weighed<'_>, place: usize) -> Option<Numbers> {
+    let host = weighed.hosts.get(place)?;
+    let contrast = &weighed.contrast;
+    let Effect { shift, spread, .. } = shown(contrast.host(place)?, contrast.shown(place)?)?;
+    let moved = |shift: f64| contrast.one_in_units(place, shift).map(|(before, after)| after - before);
+    let rows: Vec<&Row> = sight.treated.iter().filter(|row| row.host == *host).collect();
+    Some(Numbers {
+        effect: moved(shift),
+        effect_low: moved(shift - TOLD * spread),
+        effect_high: moved(shift + TOLD * spread),
+        p: weighed.alarms.hosts.get(place)?.as_ref()?.p,
+        budget: Some(share_of_one(weighed.alpha, weighed.hosts.len())),
+        ..quorum::numbers(sight, &rows, None)
+    })
 }
 
 /// The effect in the unit of the signal, and its interval.
 fn told(weighed: &Weighed<'_>) -> Option<[f64; 3]> {
-    let Effect { shift, spread } = effect(weighed)?;
+    let Effect { shift, spread, .. } = effect(weighed)?;
     let moved = |shift: f64| {
         let (before, after) = weighed.contrast.in_units(shift);
         after - before
@@ -52,7 +82,15 @@ fn told(weighed: &Weighed<'_>) -> Option<[f64; 3]> {
 
 /// `+4.2 where 8.1 is usual (95 % between +3.1 and +5.3)`
 pub(super) fn effect_words(weighed: &Weighed<'_>, numbers: &Numbers) -> impl Display {
-    let usual = weighed.contrast.in_units(0.0).0;
+    effect_beside(weighed.contrast.in_units(0.0).0, numbers)
+}
+
+/// The same of one host that is judged by itself.
+pub(super) fn effect_words_of_one(weighed: &Weighed<'_>, place: usize, numbers: &Numbers) -> impl Display {
+    effect_beside(weighed.contrast.one_in_units(place, 0.0).map_or(0.0, |(usual, _)| usual), numbers)
+}
+
+fn effect_beside(usual: f64, numbers: &Numbers) -> impl Display {
     let told = numbers.effect.zip(numbers.effect_low.zip(numbers.effect_high));
     from_fn(move |f| match told {
         Some((effect, (low, high))) => {
@@ -73,11 +111,17 @@ pub(super) fn basis(weighed: &Weighed<'_>, says: Says) -> impl Display {
         match (peers, says, asked) {
             (0, _, _) if kin > 0 => f.write_str("against the other signals of the same hosts"),
             (0, _, _) => f.write_str("own past only"),
+            (1, Says::Fine, _) | (1, _, 0) => f.write_str("against 1 peer"),
             (n, Says::Fine, _) | (n, _, 0) => write!(f, "against {n} peers"),
             (_, Says::Harm | Says::Suspicion | Says::CannotTell(_), asked) => write!(f, "{alike} of {asked} peers look alike"),
         }?;
         if looks < due { write!(f, ", for the first {looks} of {due} steps: the past is too short for more") } else { Ok(()) }
     })
+}
+
+/// So many of them, in words.
+pub(super) fn changed_hosts(many: usize) -> impl Display {
+    from_fn(move |f| if many == 1 { f.write_str("1 changed host") } else { write!(f, "{many} changed hosts") })
 }
 
 /// Three digits are enough to act on.

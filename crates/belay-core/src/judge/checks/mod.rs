@@ -60,8 +60,8 @@ pub(super) fn signals(trial: &Trial, sight: &Sight<'_>, weighed: Option<&Weighed
         }
         SignalKind::Count => {}
     }
+    found.extend(level::check(sight, weighed, over));
     if let Some(weighed) = weighed {
-        found.extend(level::check(sight, weighed, over));
         found.extend(drift::check(sight, weighed));
         found.extend(single_host::check(sight, weighed));
         found.extend(weighed.siblings.as_ref().and_then(|siblings| relation::check(sight, siblings)));

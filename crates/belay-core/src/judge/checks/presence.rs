@@ -3,7 +3,7 @@
 //! **Why**: what was not seen cannot be good. This check never rejects; it keeps from accepting.
 //!
 //! **How**: over all treated hosts, the steps since each one's grace that have a value, of those
-//! that should. Fewer than half is a lack. Each lack says why, host by host.
+//! that should. Fewer than half is a lack, and so is nothing at all in the last six. Each lack says why, host by host.
 //!
 //! **Example**: `requests: 14 of 240 values on 15 changed hosts; nothing at all comes from the host`.
 
@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use super::super::sight::{Row, Sight};
 use super::PAST_MIN;
+use super::measure::changed_hosts;
 use super::quorum::numbers;
 use crate::model::ids::HostId;
 use crate::model::signal::Missing;
@@ -19,6 +20,8 @@ use crate::model::verdict::{Check, Finding, Gap, Lack, Says};
 
 /// Steps a host must be past its grace before anything can be said to lack.
 const EXPECTED_MIN: usize = 3;
+/// A host of which so many steps in a row show nothing up to now fell silent: more than a scrape that failed, or came late.
+const SILENT: usize = 6;
 
 pub(super) fn check(sight: &Sight<'_>) -> Option<Finding> {
     let (there, due) = counted(sight);
@@ -33,7 +36,7 @@ pub(super) fn check(sight: &Sight<'_>) -> Option<Finding> {
         signal: Some(sight.signal.name.clone()),
         says,
         of: rows.len().try_into().unwrap_or(u32::MAX),
-        text: format!("{} was there in {there} of {due} steps on {} changed hosts", sight.signal.name, rows.len()),
+        text: format!("{} was there in {there} of {due} steps on {}", sight.signal.name, changed_hosts(rows.len())),
         hosts: lacking,
         peers_alike: (0, 0),
         numbers: numbers(sight, &rows, None),
@@ -49,7 +52,13 @@ fn counted(sight: &Sight<'_>) -> (usize, usize) {
 
 fn lacks_here(row: &Row) -> bool {
     let steps = row.settled();
-    steps.len() >= EXPECTED_MIN && steps.iter().flatten().count() * 2 < steps.len()
+    steps.len() >= EXPECTED_MIN && steps.iter().flatten().count() * 2 < steps.len() || fell_silent(row)
+}
+
+/// Whether nothing came of late: how a host fared until then does not say how it fares.
+fn fell_silent(row: &Row) -> bool {
+    let steps = row.settled();
+    steps.len().checked_sub(SILENT).is_some_and(|before| steps[before..].iter().all(Option::is_none))
 }
 
 /// The lacks of a signal, hosts with the same reason together. A must-have lack is one of the
@@ -72,7 +81,6 @@ fn why(sight: &Sight<'_>, row: &Row, at: Timestamp) -> Missing {
         None => Missing::HostGone,
         Some(heard) if !recently(heard) => Missing::HostGone,
         Some(_) if row.settled().iter().flatten().count() > 0 => Missing::TooFew,
-        Some(_) if row.past_count() < PAST_MIN => Missing::NoSeries,
         Some(_) => Missing::NoSeries,
     }
 }
