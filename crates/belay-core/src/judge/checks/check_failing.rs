@@ -13,7 +13,7 @@
 use super::super::sight::{Row, Sight};
 use super::PAST_MIN;
 use super::flow_stopped::{run, usual};
-use super::quorum::{GOES_ON, Inquiry, Shown, inquire};
+use super::quorum::{Inquiry, Shown, inquire};
 use crate::model::change::Trial;
 use crate::model::signal::Harm;
 use crate::model::verdict::{Check, Finding};
@@ -26,7 +26,11 @@ pub(super) fn check(trial: &Trial, sight: &Sight<'_>) -> Option<Finding> {
         Some(found.filter(|shown| begin < row.onset || !flickers(&others, shown, harm)))
     };
     let bad = |value: f64| fails(value, harm);
-    inquire(trial, sight, &Inquiry { check: Check::CheckFailing, question: &question, bad: Some(&bad), verb: "fails", well: GOES_ON })
+    inquire(
+        trial,
+        sight,
+        &Inquiry { check: Check::CheckFailing, question: &question, bad: Some(&bad), verb: "fails", well: "does not keep failing" },
+    )
 }
 
 fn failing(row: &Row, begin: usize, harm: Harm, peers: bool) -> Option<Option<Shown>> {

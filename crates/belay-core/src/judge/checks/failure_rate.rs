@@ -176,7 +176,7 @@ fn finding(sight: &Sight<'_>, asked: &[Shown<'_>], raised: &Raised<'_, '_>, alik
     let of_all = if together.is_some() { " of all together" } else { "" };
     let evidence = format!("(e-value{of_all} 10^{:.0})", ln_e / std::f64::consts::LN_10);
     let text = match says {
-        Says::Fine => format!("{name} fails no more often than it did: {rate}"),
+        Says::Fine => format!("{name} does not fail more often beyond chance: {rate}"),
         Says::CannotTell(_) => format!(
             "{name} fails more often on {} of {} changed hosts, but also on {} of {} unchanged peers: {rate} {evidence}",
             raised.len(),

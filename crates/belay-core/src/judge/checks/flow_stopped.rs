@@ -16,7 +16,7 @@
 use super::super::known::Runs;
 use super::super::sight::{Row, Sight};
 use super::PAST_MIN;
-use super::quorum::{GOES_ON, Inquiry, Shown, inquire};
+use super::quorum::{Inquiry, Shown, inquire};
 use crate::model::change::Trial;
 use crate::model::verdict::{Check, Finding};
 
@@ -26,7 +26,11 @@ const STOP_MIN: usize = 3;
 pub(super) fn check(trial: &Trial, sight: &Sight<'_>) -> Option<Finding> {
     let peers = sight.has_peers();
     let question = |row: &Row, begin: usize| stopped(row, begin, peers);
-    inquire(trial, sight, &Inquiry { check: Check::FlowStopped, question: &question, bad: Some(&is_zero), verb: "stopped", well: GOES_ON })
+    inquire(
+        trial,
+        sight,
+        &Inquiry { check: Check::FlowStopped, question: &question, bad: Some(&is_zero), verb: "stopped", well: "has not stopped" },
+    )
 }
 
 fn stopped(row: &Row, begin: usize, peers: bool) -> Option<Option<Shown>> {

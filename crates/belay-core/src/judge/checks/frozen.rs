@@ -15,7 +15,7 @@
 use super::super::sight::{Row, Sight};
 use super::PAST_MIN;
 use super::flow_stopped::{is_zero, run, run_of};
-use super::quorum::{GOES_ON, Inquiry, Shown, inquire};
+use super::quorum::{Inquiry, Shown, inquire};
 use crate::model::change::Trial;
 use crate::model::signal::Harm;
 use crate::model::verdict::{Check, Finding};
@@ -26,7 +26,13 @@ pub(super) fn check(trial: &Trial, sight: &Sight<'_>) -> Option<Finding> {
     inquire(
         trial,
         sight,
-        &Inquiry { check: Check::Frozen, question: &question, bad: None, verb: "repeats one value or lies at zero", well: GOES_ON },
+        &Inquiry {
+            check: Check::Frozen,
+            question: &question,
+            bad: None,
+            verb: "repeats one value or lies at zero",
+            well: "is neither frozen nor at zero",
+        },
     )
 }
 

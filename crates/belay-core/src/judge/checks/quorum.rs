@@ -3,6 +3,7 @@
 
 use super::super::sight::{Row, Sight, Total};
 use super::flow_stopped::usual;
+use super::measure::changed_hosts;
 use crate::model::change::Trial;
 use crate::model::ids::HostId;
 use crate::model::time::Timestamp;
@@ -30,12 +31,9 @@ pub(super) struct Inquiry<'q> {
     pub(super) bad: Option<&'q dyn Fn(f64) -> bool>,
     /// The verb for what hosts show: `stopped`, `repeats one value`.
     pub(super) verb: &'static str,
-    /// What is said before the number of hosts where none shows it: `goes on on all`.
+    /// What is said where none shows it: `has not stopped`.
     pub(super) well: &'static str,
 }
-
-/// Where whatever was asked about goes on.
-pub(super) const GOES_ON: &str = "goes on on all";
 
 /// How many hosts must agree for a wave of this many: the larger of 2 and 5 %, but never more than
 /// there are.
@@ -212,7 +210,7 @@ fn words(sight: &Sight<'_>, inquiry: &Inquiry<'_>, asked: usize, showing: usize,
         _ => format!("; {same} of {of} unchanged peers did"),
     };
     match says {
-        Says::Fine => format!("{name} {} {asked} changed hosts", inquiry.well),
+        Says::Fine => format!("{name} {} on {}", inquiry.well, changed_hosts(asked)),
         Says::CannotTell(_) => {
             format!("{name} {} on {showing} of {asked} changed hosts, but also on {same} of {of} unchanged peers", inquiry.verb)
         }
