@@ -126,8 +126,10 @@ fn write(sink: &mut impl Write, case: &Case, judged: &Judged) -> anyhow::Result<
     let strongest =
         |of: fn(&belay_core::model::verdict::Numbers) -> Option<f64>| judged.look.findings.iter().filter_map(move |f| of(&f.numbers));
     let p = strongest(|numbers| numbers.p).min_by(f64::total_cmp);
-    let ln_e = strongest(|numbers| numbers.ln_e).max_by(f64::total_cmp);
-    let line = Line { id: &case.id, verdict: judged.outcome.word(), t: judged.at, p, e: ln_e.map(f64::exp).filter(|e| e.is_finite()) };
+    let ln_e = strongest(|numbers| numbers.ln_e).filter(|ln_e| !ln_e.is_nan()).max_by(f64::total_cmp);
+    // JSON has no infinity, and null is how no evidence is written: the strongest would read as none.
+    let e = ln_e.map(|ln_e| ln_e.exp().min(f64::MAX));
+    let line = Line { id: &case.id, verdict: judged.outcome.word(), t: judged.at, p, e };
     serde_json::to_writer(&mut *sink, &line).context("could not write a verdict")?;
     sink.write_all(b"\n").context("could not write a verdict")
 }

@@ -134,16 +134,33 @@ impl<'c> Feed<'c> {
         CHANGED + self.step.times(i64::try_from(step).unwrap_or(i64::MAX)) - self.step.times(i64::try_from(self.case.past).unwrap_or(0))
     }
 
-    /// The evidence of the steps `from..to`. A case cannot say whether a host that gives no value is alive: nothing else is heard of it.
+    /// The evidence of the steps `from..to`.
     fn evidence(&self, from: usize, to: usize) -> Evidence {
+        let heard = self.heard(from, to);
         let window = |measured: &Measured| {
-            let treated = self.trial.treated.keys().zip(&measured.treated);
-            let peers = self.trial.peers.keys().zip(&measured.peers);
-            let hosts = treated.chain(peers).map(|(host, row)| (host.clone(), self.series(row, from, to))).collect();
-            Window { step: self.step, from: self.at(from), to: self.at(to), hosts, heard: BTreeMap::new() }
+            let hosts = self.rows(measured).map(|(host, row)| (host.clone(), self.series(row, from, to))).collect();
+            Window { step: self.step, from: self.at(from), to: self.at(to), hosts, heard: heard.clone() }
         };
         let windows = self.names.iter().cloned().zip(self.case.signals.iter().map(window)).collect();
         Evidence { at: self.at(to), windows }
+    }
+
+    /// Each host with its row of a signal.
+    fn rows<'a>(&'a self, measured: &'a Measured) -> impl Iterator<Item = (&'a HostId, &'a Vec<Option<f64>>)> {
+        let treated = self.trial.treated.keys().zip(&measured.treated);
+        treated.chain(self.trial.peers.keys().zip(&measured.peers))
+    }
+
+    /// When each host was last heard of in the steps `from..to`, by any of its signals: a signal that is gone while others go on is the
+    /// signal's loss, not the host's. A case holds nothing else that could tell.
+    fn heard(&self, from: usize, to: usize) -> BTreeMap<HostId, Timestamp> {
+        let mut last: BTreeMap<HostId, Timestamp> = BTreeMap::new();
+        for (host, row) in self.case.signals.iter().flat_map(|measured| self.rows(measured)) {
+            let Some(step) = (from..to).rev().find(|step| row.get(*step).is_some_and(Option::is_some)) else { continue };
+            let at = self.at(step);
+            last.entry(host.clone()).and_modify(|known| *known = at.max(*known)).or_insert(at);
+        }
+        last
     }
 
     fn series(&self, row: &[Option<f64>], from: usize, to: usize) -> Series {
