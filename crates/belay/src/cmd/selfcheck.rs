@@ -7,7 +7,7 @@ use belay_core::explain::selfcheck::percent;
 use hyper::Method;
 
 use crate::client::{Content, read};
-use crate::fault::code;
+use crate::fault::{code, fault};
 use crate::out::inert::{clip, inert};
 use crate::out::paint::{Colour, Paint, Sign, Tone};
 use crate::out::table::Table;
@@ -50,12 +50,21 @@ pub async fn run(args: &Args, colour: Colour) -> anyhow::Result<u8> {
     }
     let wanted = |class: &ClassCheckView| args.classes.is_empty() || args.classes.contains(&class.class);
     let mut view: SelfCheckView = session.client.get(PATH).await?;
+    known(&view, &args.classes)?;
     view.classes.retain(wanted);
     match session.output {
         Output::Table => out::put(&page(&view, &session.when, session.paint))?,
         Output::Json | Output::Jsonl => session.put_raw(&serde_json::to_vec(&view)?)?,
     }
     Ok(if view.classes.iter().any(|class| class.exceeds) { code::ERROR } else { code::OK })
+}
+
+/// A class that is not there must not read as one with which all is well.
+fn known(view: &SelfCheckView, classes: &[String]) -> anyhow::Result<()> {
+    let there: Vec<&str> = view.classes.iter().map(|class| class.class.as_str()).collect();
+    let Some(unknown) = classes.iter().find(|class| !there.contains(&class.as_str())) else { return Ok(()) };
+    let help = if there.is_empty() { "no class has hosts and signals yet".to_owned() } else { format!("there are: {}", there.join(", ")) };
+    Err(fault(format!("there is no class {unknown} with hosts and signals"), help))
 }
 
 /// Asks for checks and waits until none of them goes on.
@@ -210,6 +219,19 @@ mod tests {
             text: String::new(),
             signals,
         }
+    }
+
+    #[test]
+    fn a_class_that_is_not_there_is_an_error_that_names_those_there_are() {
+        let view = SelfCheckView { running: vec![], classes: vec![class("web", 0, vec![]), class("db", 0, vec![])] };
+        let told = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            known(&view, &names).map_err(|error| crate::fault::told(&error))
+        };
+        assert!(told(&[]).is_ok() && told(&["db", "web"]).is_ok());
+        let (text, help, ended) = told(&["db", "wbe"]).unwrap_err();
+        assert_eq!((text.as_str(), ended), ("there is no class wbe with hosts and signals", code::ERROR));
+        assert_eq!(help.as_deref(), Some("there are: web, db"));
     }
 
     #[test]
