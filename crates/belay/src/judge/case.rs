@@ -1,6 +1,10 @@
 //! A recorded case, as files of cases hold it: what was measured on hosts that changed and on hosts that did not. Whatever else a line
 //! holds (a label above all) is not read.
 
+use std::collections::BTreeSet;
+
+use belay_core::model::ids::SignalName;
+use belay_core::model::signal::{Harm, SignalKind};
 use serde::Deserialize;
 
 /// One case.
@@ -43,30 +47,78 @@ pub struct Measured {
 }
 
 impl Case {
-    /// What is wrong with it, if anything: no signal, or rows of another length than it says.
-    pub fn fault(&self) -> Option<String> {
+    /// Whether it can be judged.
+    ///
+    /// # Errors
+    /// What is wrong with it: which signal and row, and what is allowed there.
+    pub fn check(&self) -> Result<(), String> {
+        let id = &self.id;
+        let steps = self.steps().map_err(|wrong| format!("case {id}: {wrong}"))?;
+        let mut names = BTreeSet::new();
+        for signal in &self.signals {
+            let place = |wrong| format!("case {id}, signal {}: {wrong}", signal.name);
+            signal.check(steps).map_err(place)?;
+            if !names.insert(&signal.name) {
+                return Err(place("two signals have this name; give each its own".to_owned()));
+            }
+            if !self.onsets.is_empty() && signal.treated.len() != self.onsets.len() {
+                let (hosts, onsets) = (signal.treated.len(), self.onsets.len());
+                return Err(place(format!("{hosts} hosts changed (rows of treated), and there are {onsets} onsets")));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many values a row has.
+    fn steps(&self) -> Result<usize, String> {
+        let Self { past, horizon, grace, .. } = self;
         if self.signals.is_empty() {
-            return Some("it has no signal".to_owned());
+            return Err("it has no signal".to_owned());
         }
-        let steps = self.past + self.horizon;
-        let odd = |signal: &&Measured| signal.treated.iter().chain(&signal.peers).any(|row| row.len() != steps);
-        if self.step_s == 0 || self.horizon == 0 {
-            return Some("it has no time after the change".to_owned());
+        if self.step_s == 0 || *horizon == 0 {
+            return Err("it has no time after the change: step_s and horizon are 1 or more".to_owned());
         }
-        if let Some(late) = self.onsets.iter().find(|onset| **onset >= self.horizon) {
-            return Some(format!("a host changes {late} steps after the first, and there are only {}", self.horizon));
+        // A harm in the grace counts for nothing, so nothing would be judged and anything be accepted.
+        if grace >= horizon {
+            return Err(format!("grace {grace} leaves nothing of horizon {horizon}; it has to be smaller"));
         }
-        if let Some(signal) = self.signals.iter().find(|signal| !self.onsets.is_empty() && signal.treated.len() != self.onsets.len()) {
-            return Some(format!(
-                "signal {} has {} hosts that changed, and there are {} onsets",
-                signal.name,
-                signal.treated.len(),
-                self.onsets.len()
-            ));
+        if let Some(late) = self.onsets.iter().find(|onset| *onset >= horizon) {
+            return Err(format!("a host changes {late} steps after the first, and there are only {horizon}"));
         }
-        if let Some(signal) = self.signals.iter().find(|signal| signal.treated.is_empty()) {
-            return Some(format!("signal {} has no host that changed", signal.name));
+        past.checked_add(*horizon).ok_or_else(|| format!("past {past} + horizon {horizon} is more than can be counted"))
+    }
+}
+
+impl Measured {
+    fn check(&self, steps: usize) -> Result<(), String> {
+        // Under another name its findings could not be told from those of a signal that has this one.
+        SignalName::parse(&self.name).map_err(|bad| format!("it cannot be called so: {bad}"))?;
+        if self.kind().is_none() {
+            let words = SignalKind::ALL.map(SignalKind::word).join(", ");
+            return Err(format!("{:?} is no kind of signal; it is one of {words}", self.kind));
         }
-        self.signals.iter().find(odd).map(|signal| format!("a row of {} has not {steps} values", signal.name))
+        if self.harm().is_none() {
+            let words = Harm::ALL.map(Harm::word).join(", ");
+            return Err(format!("{:?} is no direction; it is one of {words}", self.direction));
+        }
+        if self.treated.is_empty() {
+            return Err("it has no host that changed: treated is empty".to_owned());
+        }
+        let rows = |of, rows: &[Vec<Option<f64>>]| match rows.iter().enumerate().find(|(_, row)| row.len() != steps) {
+            Some((index, row)) => Err(format!("{of} row {index} has {} values, past + horizon is {steps}", row.len())),
+            None => Ok(()),
+        };
+        rows("treated", &self.treated)?;
+        rows("control", &self.peers)
+    }
+
+    /// Its kind; `None` where the word is none.
+    pub fn kind(&self) -> Option<SignalKind> {
+        SignalKind::ALL.into_iter().find(|kind| kind.word() == self.kind)
+    }
+
+    /// Which way is worse; `None` where the word is none.
+    pub fn harm(&self) -> Option<Harm> {
+        Harm::ALL.into_iter().find(|harm| harm.word() == self.direction)
     }
 }

@@ -7,9 +7,9 @@ use belay_core::judge::Watch;
 use belay_core::model::change::{Nearness, Overlaps, Peer, Spoilt, Treated, Trial};
 use belay_core::model::evidence::Evidence;
 use belay_core::model::ids::{ChangeId, HostId, SignalName};
-use belay_core::model::signal::{Harm, Missing, Reading, Sample, Series, Signal, SignalKind, Window};
+use belay_core::model::signal::{Missing, Reading, Sample, Series, Signal, Window};
 use belay_core::model::time::{Span, Timestamp};
-use belay_core::model::verdict::{Check, Finding, Look, Outcome, Says, Standing};
+use belay_core::model::verdict::{Check, Finding, Gap, Look, Outcome, Says, Standing};
 
 use super::case::{Case, Measured};
 
@@ -21,10 +21,17 @@ const CHANGED: Timestamp = Timestamp::from_ms(1_790_035_200_000);
 pub struct Judged {
     /// What was decided.
     pub outcome: Outcome,
-    /// The step after the change at which a rejection was decided.
-    pub at: Option<usize>,
+    /// The step after the change at which it was decided.
+    pub last: usize,
     /// The look that decided.
     pub look: Look,
+}
+
+impl Judged {
+    /// The step after the change at which a rejection was decided.
+    pub fn at(&self) -> Option<usize> {
+        (self.outcome == Outcome::Rejected).then_some(self.last)
+    }
 }
 
 /// A trial made of a case, and how its values are dealt out.
@@ -38,7 +45,7 @@ struct Feed<'c> {
 /// Judges a case: begins with its past, then looks after every step until there is a verdict.
 ///
 /// # Errors
-/// When the case uses a word that is not known.
+/// When the case is none, see [`Case::check`].
 pub fn judge(case: &Case) -> anyhow::Result<Judged> {
     let feed = Feed::of(case)?;
     let mut watch = Watch::begin(&feed.trial, &feed.evidence(0, case.past));
@@ -47,12 +54,12 @@ pub fn judge(case: &Case) -> anyhow::Result<Judged> {
         let look = watch.look(&feed.evidence(case.past + step, case.past + step + 1));
         let decided = outcome(&look);
         if let Some(outcome) = decided {
-            return Ok(Judged { outcome, at: (outcome == Outcome::Rejected).then_some(step), look });
+            return Ok(Judged { outcome, last: step, look });
         }
-        last = Some(look);
+        last = Some((step, look));
     }
-    let look = last.context("a case without steps after the change")?;
-    Ok(Judged { outcome: Outcome::Inconclusive(belay_core::model::verdict::Gap::TooLittle), at: None, look })
+    let (last, look) = last.context("a case without steps after the change")?;
+    Ok(Judged { outcome: Outcome::Inconclusive(Gap::TooLittle), last, look })
 }
 
 /// What a look decides. A verdict file has no word for a host that is ill by itself while its wave is only held: that is written as a
@@ -69,7 +76,7 @@ fn outcome(look: &Look) -> Option<Outcome> {
 }
 
 /// Checks whose suspicion says for certain that a single host of several is ill.
-fn speaks_for_a_host(finding: &Finding) -> bool {
+pub(super) fn speaks_for_a_host(finding: &Finding) -> bool {
     let of = finding.of as usize;
     match finding.check {
         Check::SingleHost => true,
@@ -90,8 +97,7 @@ fn speaks_for_a_host(finding: &Finding) -> bool {
 impl<'c> Feed<'c> {
     fn of(case: &'c Case) -> anyhow::Result<Self> {
         let step = Span::from_s(i64::from(case.step_s));
-        let names: Vec<SignalName> =
-            case.signals.iter().enumerate().map(|(i, signal)| name(&signal.name, i)).collect::<anyhow::Result<_>>()?;
+        let names: Vec<SignalName> = case.signals.iter().map(|signal| name(&signal.name)).collect::<anyhow::Result<_>>()?;
         let signals =
             case.signals.iter().zip(&names).map(|(measured, name)| signal(measured, name, step)).collect::<anyhow::Result<_>>()?;
         let rows = |of: fn(&Measured) -> usize| case.signals.iter().map(of).max().unwrap_or(0);
@@ -179,19 +185,16 @@ fn unchanged(index: usize) -> anyhow::Result<HostId> {
     HostId::parse(&format!("peer-{index:04}")).map_err(|bad| anyhow::anyhow!("{bad}"))
 }
 
-/// The signal's own name where it is one; else its number.
-fn name(given: &str, index: usize) -> anyhow::Result<SignalName> {
-    SignalName::parse(given).or_else(|_| SignalName::parse(&format!("signal-{index}"))).map_err(|bad| anyhow::anyhow!("{bad}"))
+fn name(given: &str) -> anyhow::Result<SignalName> {
+    SignalName::parse(given).map_err(|bad| anyhow::anyhow!("{bad}"))
 }
 
 fn signal(measured: &Measured, name: &SignalName, step: Span) -> anyhow::Result<Signal> {
-    let kind = SignalKind::ALL.into_iter().find(|kind| kind.word() == measured.kind);
-    let harm = Harm::ALL.into_iter().find(|harm| harm.word() == measured.direction);
     Ok(Signal {
         name: name.clone(),
         classes: Vec::new(),
-        kind: kind.with_context(|| format!("signal {name}: {:?} is no kind of signal", measured.kind))?,
-        harm: harm.with_context(|| format!("signal {name}: {:?} is no direction", measured.direction))?,
+        kind: measured.kind().with_context(|| format!("signal {name} is of no kind"))?,
+        harm: measured.harm().with_context(|| format!("signal {name} has no direction"))?,
         must_have: measured.must_have,
         select: String::new(),
         host_label: String::new(),
