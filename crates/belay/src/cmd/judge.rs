@@ -126,9 +126,12 @@ fn line<'a>(case: &'a Case, judged: &'a Judged) -> Line<'a> {
     let strongest = |of: fn(&Numbers) -> Option<f64>| judged.look.findings.iter().filter_map(move |finding| of(&finding.numbers));
     let p = strongest(|numbers| numbers.p).min_by(f64::total_cmp);
     let ln_e = strongest(|numbers| numbers.ln_e).filter(|ln_e| !ln_e.is_nan()).max_by(f64::total_cmp);
-    // JSON has no infinity, and null is how no evidence is written: the strongest would read as none.
-    let e = ln_e.map(|ln_e| ln_e.exp().min(f64::MAX));
-    Line { id: &case.id, verdict: judged.outcome.word(), t: judged.at(), p, e }
+    Line { id: &case.id, verdict: judged.outcome.word(), t: judged.at(), p, e: ln_e.map(e_value) }
+}
+
+/// JSON has no infinity, and null is how no evidence is written: the strongest would read as none.
+fn e_value(ln_e: f64) -> f64 {
+    ln_e.exp().min(f64::MAX)
 }
 
 impl Counts {
@@ -147,5 +150,16 @@ impl Counts {
     fn words(&self) -> String {
         let Self { rejected, accepted, inconclusive } = self;
         format!("{}: {rejected} rejected, {accepted} accepted, {inconclusive} inconclusive", count(self.all() as u64, "case"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_strongest_evidence_is_written_as_a_number() {
+        let written = |ln_e: f64| serde_json::to_string(&e_value(ln_e)).unwrap();
+        assert_eq!([written(0.0), written(1000.0), written(f64::INFINITY)].map(|e| e.parse::<f64>().unwrap()), [1.0, f64::MAX, f64::MAX]);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{BufWriter, ErrorKind, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -44,8 +45,13 @@ impl Sink {
             }
             Err(error) => return Err(error).with_context(doing),
         };
-        if there.is_file() && (there.dev(), there.ino()) == (cases.dev(), cases.ino()) {
+        if there.is_file() && same(&there, cases) {
             return Err(fault(format!("--out {place} is the file of cases itself"), "name another file for the verdicts"));
+        }
+        // /dev/stdout, sent to a file: what the shell opened to append to is not replaced.
+        let stdout = std::io::stdout().as_fd().try_clone_to_owned().and_then(|stdout| File::from(stdout).metadata());
+        if stdout.is_ok_and(|stdout| same(&stdout, &there)) {
+            return Ok(Self::straight(std::io::stdout(), place));
         }
         // Also asks whether it may be written at all: a rename would not.
         let file = OpenOptions::new().write(true).open(path).with_context(doing)?;
@@ -92,6 +98,11 @@ impl Sink {
         };
         kept.with_context(|| format!("could not write {}", self.place))
     }
+}
+
+/// Whether it is one file, by whatever names.
+fn same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 fn into_place(file: BufWriter<NamedTempFile>, path: &Path) -> std::io::Result<()> {

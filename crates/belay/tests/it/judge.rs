@@ -142,6 +142,10 @@ fn no_file_is_lost_by_naming_it_for_the_verdicts() {
     symlink("old", folder.path("to-old")).unwrap();
     assert_eq!(folder.judge(&["cases", "--out", "to-old"]).code, 0);
     assert!(folder.text("old").starts_with("{\"id\":\"a\"") && folder.path("to-old").is_symlink());
+    let appended = fs::File::options().append(true).open(folder.path("old")).unwrap();
+    let mut again = belay(&["judge", "cases", "--out", "/dev/stdout"]);
+    assert!(again.current_dir(folder.0.path()).stdout(appended).status().unwrap().success());
+    assert_eq!(folder.text("old").lines().count(), 2, "what is appended to is not replaced");
     let mut names: Vec<_> = fs::read_dir(folder.0.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["cases", "link", "old", "to-old", "twin"], "nothing is left behind");
