@@ -45,6 +45,5 @@ fn known() -> String {
 fn build(root: &Path, what: &[&str]) -> anyhow::Result<PathBuf> {
     let status = child::cargo(root, &[&["build", "--release", "--locked"], what].concat()).status()?;
     ensure!(status.success(), "`cargo build --release {}`: {status}", what.join(" "));
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    Ok(target.join("release"))
+    Ok(child::target(root).join("release"))
 }

@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 
+use crate::built::Built;
 use crate::child;
 use crate::night::belay;
 use crate::night::install;
@@ -22,14 +23,15 @@ const STAYING: &str = "Staying";
 
 /// Runs both. Where a browser or a tool cannot be had it says so, and what needs it is skipped.
 pub fn run(root: &Path, words: &[&str]) -> anyhow::Result<ExitCode> {
-    let nightly = match words {
+    let (built, rest) = Built::take(words);
+    let nightly = match rest.as_slice() {
         [] => false,
         ["--nightly"] => true,
-        other => bail!("`{}` is not understood; `cargo xtask face [--nightly]`", other.join(" ")),
+        other => bail!("`{}` is not understood; `cargo xtask face [--dev] [--nightly]`", other.join(" ")),
     };
-    let work = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from).join("face");
+    let work = child::target(root).join("face");
     std::fs::create_dir_all(&work).with_context(|| format!("make {}", work.display()))?;
-    let program = belay::build(root, "belay")?;
+    let program = built.program(root, "belay")?;
     let browser = browser(root, &work)?;
     let requests = requests(&work)?;
     if let (Err(one), Err(other)) = (&browser, &requests) {

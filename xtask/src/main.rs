@@ -2,8 +2,10 @@
 
 mod bar;
 mod bench;
+mod built;
 mod child;
 mod ci;
+mod demo;
 mod face;
 mod night;
 mod nightly;
@@ -18,12 +20,15 @@ usage: cargo xtask <command>
 
   ci          everything a change must pass: fmt, clippy, tidy, tests, puppet, demo, face, nights
   puppet      what is installed on a site of Puppet's, tried with the real Puppet
+  demo        the demo, told to machines
   face        the pages in a real browser, and the API under made-up requests
   tidy        the rules of the house that no compiler checks
-  nightly     many simulated seeds, the whole night with a puppetserver, and the kill test with many cycles
+  nightly     many simulated seeds, the demo and the nights as shipped, and the kill test with many cycles
   bench NAME  one benchmark beside its peer: gate, judge [CASES], calibration [TRIALS], pages
   night       the incident with the real tools; with --server on a site with a puppetserver
-  help        this text";
+  help        this text
+
+demo, face and night play the release build, as it is shipped; with --dev what the tests ran with, as ci does";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,6 +46,7 @@ fn dispatch(root: &Path, arguments: &[String]) -> anyhow::Result<ExitCode> {
     match words.as_slice() {
         ["ci"] => ci::run(root),
         ["tidy"] => tidy::run(root),
+        ["demo", rest @ ..] => demo::run(root, rest),
         ["face", rest @ ..] => face::run(root, rest),
         ["puppet"] => puppet::run(root),
         ["nightly"] => nightly::run(root),

@@ -34,6 +34,7 @@ use self::ship::Shipper;
 use self::sitemonitor::Sitemonitor;
 use self::story::Night;
 use self::tale::Tale;
+use crate::built::Built;
 
 /// Plays the night. `app FOLDER` is the application of one host, which the night starts itself.
 pub fn run(root: &Path, arguments: &[&str]) -> anyhow::Result<ExitCode> {
@@ -53,14 +54,18 @@ struct Options {
     server: bool,
     /// Only these variants of it.
     only: Vec<String>,
+    /// The build of the workspace's own binaries.
+    built: Built,
     /// Binaries to play with instead of the workspace's own.
     belay: Option<PathBuf>,
     agent: Option<PathBuf>,
 }
 
 impl Options {
-    fn read(mut words: &[&str]) -> anyhow::Result<Self> {
-        let mut options = Self::default();
+    fn read(words: &[&str]) -> anyhow::Result<Self> {
+        let (built, words) = Built::take(words);
+        let mut options = Self { built, ..Self::default() };
+        let mut words = words.as_slice();
         loop {
             words = match words {
                 [] => return Ok(options),
@@ -89,7 +94,7 @@ impl Options {
                     rest
                 }
                 [other, ..] => anyhow::bail!(
-                    "`{other}`?\n\nusage: cargo xtask night [--keep] [--catch | --server [--only NAME,...]] [--belay FILE] [--agent FILE]"
+                    "`{other}`?\n\nusage: cargo xtask night [--dev] [--keep] [--catch | --server [--only NAME,...]] [--belay FILE] [--agent FILE]"
                 ),
             };
         }
@@ -110,7 +115,7 @@ fn night(root: &Path, options: &Options) -> anyhow::Result<ExitCode> {
         println!("skipped: {reason}");
         return Ok(ExitCode::SUCCESS);
     }
-    let program = |given: &Option<PathBuf>, name| given.clone().map_or_else(|| belay::build(root, name), Ok);
+    let program = |given: &Option<PathBuf>, name| given.clone().map_or_else(|| options.built.program(root, name), Ok);
     let (belay, agent) = (program(&options.belay, "belay")?, program(&options.agent, "belay-agent")?);
     let programs = Programs { belay, agent, puppet };
     let mut folder = tempfile::Builder::new().prefix("belay-night-").tempdir().context("make a temporary folder")?;

@@ -7,6 +7,9 @@ use crate::child::{self, Tally};
 
 const SEEDS: &[&str] = &["run", "--release", "--locked", "-p", "belay-sim", "--bin", "belay-sim", "--", "seeds", "20000"];
 const CATCH: &[&str] = &["run", "--release", "--locked", "-p", "belay-sim", "--bin", "belay-sim", "--", "catch", "20000"];
+// CI plays these with what its tests ran with; here they are played as they are shipped.
+const DEMO: &[&str] = &["run", "--release", "--locked", "--", "demo", "--headless", "--json"];
+const NIGHT: &[&str] = &["xtask", "night"];
 const SERVER: &[&str] = &["xtask", "night", "--server"];
 const FACE: &[&str] = &["xtask", "face", "--nightly"];
 const KILLS: &[&str] = &["test", "--locked", "-p", "belay", "--test", "it", "kill", "--", "--nocapture"];
@@ -15,16 +18,24 @@ const KILL_CYCLES: (&str, &str) = ("BELAY_KILL_CYCLES", "1000");
 pub fn run(root: &Path) -> anyhow::Result<ExitCode> {
     let seeds = play(root, SEEDS)?;
     let catch = play(root, CATCH)?;
+    let demo = play(root, DEMO)?;
+    let night = play(root, NIGHT)?;
     let server = play(root, SERVER)?;
     let face = play(root, FACE)?;
     let kills = kills(root)?;
     println!();
     println!("seeds  {}", seeds.line());
     println!("catch  {}", catch.line());
+    println!("demo   {}", demo.line());
+    println!("night  {}", night.line());
     println!("server {}", server.line());
     println!("face   {}", face.line());
     println!("kills  {}", kills.line());
-    Ok(if [seeds, catch, server, face, kills].iter().all(|outcome| outcome.good) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if [seeds, catch, demo, night, server, face, kills].iter().all(|outcome| outcome.good) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 struct Outcome {

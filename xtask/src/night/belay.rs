@@ -1,4 +1,4 @@
-//! Belay itself: built, started as a child, asked over its API, stopped.
+//! Belay itself: started as a child, asked over its API, stopped.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,28 +13,11 @@ use super::http;
 use super::lab;
 use super::ship;
 use super::tale::wait_for;
-use crate::child;
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(15);
 /// How every secret begins, and how many hexadecimal digits follow.
 const SECRET: (&str, usize) = ("belay_", 64);
-
-/// Builds the binaries as they are shipped, both at once so that what they share is compiled once, and says where this one is.
-pub fn build(root: &Path, name: &str) -> anyhow::Result<PathBuf> {
-    let mut program = None;
-    let both = ["-p", "belay", "-p", "belay-agent"];
-    let arguments = [&["build", "--release", "--locked"], both.as_slice(), &["--message-format", "json-render-diagnostics"]].concat();
-    let output = child::cargo(root, &arguments).stderr(Stdio::inherit()).output().context("start cargo")?;
-    ensure!(output.status.success(), "{name} could not be built: {}", output.status);
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
-        let message: Value = serde_json::from_str(line).unwrap_or_default();
-        if let Some(file) = message["executable"].as_str().filter(|_| message["target"]["name"] == name) {
-            program = Some(PathBuf::from(file));
-        }
-    }
-    program.with_context(|| format!("cargo built no program called {name}"))
-}
 
 /// A server of our own.
 pub struct Belay {
