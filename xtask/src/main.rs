@@ -18,7 +18,7 @@ use std::process::ExitCode;
 const HELP: &str = "\
 usage: cargo xtask <command>
 
-  ci          everything a change must pass: fmt, clippy, tidy, tests, puppet, demo, face, nights
+  ci          everything a change must pass: fmt, tidy, tests, clippy, puppet, demo, face, nights
   puppet      what is installed on a site of Puppet's, tried with the real Puppet
   demo        the demo, told to machines
   face        the pages in a real browser, and the API under made-up requests
