@@ -72,6 +72,10 @@ pub fn run(root: &Path) -> anyhow::Result<ExitCode> {
 /// A step's command, with what is no part of what it checks.
 fn prepared(root: &Path, step: &Step) -> Command {
     let mut command = child::cargo(root, step.cargo);
+    // Writing down what a next build could use again costs a first build a lot.
+    if std::env::var_os("CARGO_INCREMENTAL").is_none() {
+        command.env("CARGO_INCREMENTAL", "0");
+    }
     // Cargo locks a target directory while it compiles: in the same one the stories would wait for it.
     if step.beside {
         command.env("CARGO_TARGET_DIR", child::target(root).join(step.name));
@@ -214,11 +218,12 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_beside_shares_no_lock() {
+    fn what_runs_beside_shares_no_lock_and_nothing_is_incremental() {
         let root = Path::new("/nowhere");
         for step in STEPS {
             let command = prepared(root, step);
             let given = |name: &str| command.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value);
+            assert_eq!(given("CARGO_INCREMENTAL").is_some(), std::env::var_os("CARGO_INCREMENTAL").is_none());
             let own = step.beside.then(|| child::target(root).join(step.name));
             assert_eq!(given("CARGO_TARGET_DIR"), own.as_deref().map(Path::as_os_str), "{}", step.name);
         }

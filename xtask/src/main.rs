@@ -19,6 +19,7 @@ const HELP: &str = "\
 usage: cargo xtask <command>
 
   ci          everything a change must pass: fmt, tidy, tests, clippy, puppet, demo, face, nights
+              (it compiles nothing incrementally, for fresh machines; CARGO_INCREMENTAL=1 has it use what developers built)
   puppet      what is installed on a site of Puppet's, tried with the real Puppet
   demo        the demo, told to machines
   face        the pages in a real browser, and the API under made-up requests
