@@ -85,7 +85,7 @@ fn a_blackout_of_everybody_makes_no_peer_less_of_one() {
 #[test]
 fn peers_of_which_some_values_are_missing_are_peers_at_every_look() {
     let trial = Trial { ends: at(30), accept_from: at(30), ..gauge(2, 3) };
-    let lost = |name: &str, step: i64| step >= 0 && name.starts_with('p') && usual(name, step).to_bits() % 8 == 0;
+    let lost = |name: &str, step: i64| step >= 0 && name.starts_with('p') && usual(name, step).to_bits().is_multiple_of(8);
     let value = |name: &str, step: i64| (!lost(name, step)).then(|| usual(name, step));
     for until in 4..=30 {
         let told = &looked(&trial, until, value);
