@@ -44,13 +44,15 @@ pub fn relive(trial: &Trial, evidence: &Evidence) -> Relived {
     let mut cut = began;
     let mut watch = Watch::begin(trial, &piece(evidence, Timestamp::default(), cut));
     let step = trial.signals.iter().map(|signal| signal.step).min().unwrap_or(Span::from_min(1));
-    let pace = step.times((trial.ends.since(began).ms() / step.ms().max(1) / LOOKS_MAX).max(1));
-    while cut < evidence.at && !relived.rejected {
+    let steps = trial.ends.since(began).ms() / step.ms().max(1);
+    let pace = step.times(((steps + LOOKS_MAX - 1) / LOOKS_MAX).max(1));
+    while cut < evidence.at && cut < trial.ends {
         let next = (cut + pace).min(evidence.at);
         let look = watch.look(&piece(evidence, cut, next));
         relived.take(&look);
         cut = next;
-        if cut >= trial.ends {
+        // A trial that was accepted early looks no more.
+        if matches!(look.standing, Standing::Final(_)) {
             break;
         }
     }

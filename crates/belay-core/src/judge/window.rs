@@ -12,11 +12,13 @@ use crate::model::time::{Span, Timestamp};
 /// `raw` is ascending in time: (milliseconds, value). Values that are not finite are left out (a
 /// staleness marker is one of them). A step `[t, t + step)` takes the last value in it; for a
 /// counter its increase since the last value before the step, where a fall counts as a restart
-/// from zero (so does every fall within the step). A counter's first step has no value.
+/// from zero (so does every fall within the step). What a counter gained over steps that nobody
+/// read is spread over them: the step that ends the gap gets its part, and no burst is made of it.
+/// A counter's first value tells no increase.
 pub fn resample(raw: &[(i64, f64)], reading: Reading, step: Span, from: Timestamp, to: Timestamp) -> Vec<Sample> {
     let finite = raw.iter().copied().filter(|(_, value)| value.is_finite());
     let mut out: Vec<Sample> = Vec::new();
-    let mut last: Option<f64> = None;
+    let mut last: Option<(Timestamp, f64)> = None;
     for (ms, value) in finite {
         let at = Timestamp::from_ms(ms);
         if at >= to {
@@ -26,10 +28,12 @@ pub fn resample(raw: &[(i64, f64)], reading: Reading, step: Span, from: Timestam
         let counted = match (reading, last) {
             (Reading::Value, _) => Some(value),
             (Reading::Counter, None) => None,
-            (Reading::Counter, Some(before)) if value >= before => Some(value - before),
-            (Reading::Counter, Some(_)) => Some(value.max(0.0)),
+            (Reading::Counter, Some((read, before))) => {
+                let gained = if value >= before { value - before } else { value.max(0.0) };
+                Some(gained / (start.since(read).ms() as f64 / step.ms().max(1) as f64).max(1.0))
+            }
         };
-        last = Some(value);
+        last = Some((start, value));
         let Some(counted) = counted.filter(|_| start >= from) else { continue };
         match out.last_mut() {
             Some(sample) if sample.at == start => match reading {
@@ -149,6 +153,12 @@ mod tests {
     fn a_counter_gives_increases_and_survives_a_restart() {
         let raw = [(0, 100.0), (10_000, 105.0), (15_000, 107.0), (20_000, 3.0), (30_000, 3.0)];
         assert_eq!(at(Span::from_s(10), &raw, Reading::Counter), [(10_000, 7.0), (20_000, 3.0), (30_000, 0.0)]);
+    }
+
+    #[test]
+    fn what_a_counter_gained_unread_is_no_burst() {
+        let raw = [(0, 0.0), (10_000, 5.0), (50_000, 25.0), (55_000, 27.0)];
+        assert_eq!(at(Span::from_s(10), &raw, Reading::Counter), [(10_000, 5.0), (50_000, 7.0)], "a quarter of 20, and 2 more");
     }
 
     #[test]
