@@ -8,7 +8,7 @@
 //!
 //! **When it cannot tell**: fewer than ten past values; peers that fail at the same time.
 //!
-//! **Example**: `http_check fails on 2 of 2 changed hosts; 0 of 8 unchanged peers did`.
+//! **Example**: `http_check fails on 2 of 2 changed hosts; 0 of 8 unchanged peers do`.
 
 use super::super::sight::{Row, Sight};
 use super::PAST_MIN;
@@ -29,7 +29,14 @@ pub(super) fn check(trial: &Trial, sight: &Sight<'_>) -> Option<Finding> {
     inquire(
         trial,
         sight,
-        &Inquiry { check: Check::CheckFailing, question: &question, bad: Some(&bad), verb: "fails", well: "does not keep failing" },
+        &Inquiry {
+            check: Check::CheckFailing,
+            question: &question,
+            bad: Some(&bad),
+            verb: "fails",
+            too: "do",
+            well: "does not keep failing",
+        },
     )
 }
 

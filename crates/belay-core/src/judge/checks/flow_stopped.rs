@@ -29,7 +29,14 @@ pub(super) fn check(trial: &Trial, sight: &Sight<'_>) -> Option<Finding> {
     inquire(
         trial,
         sight,
-        &Inquiry { check: Check::FlowStopped, question: &question, bad: Some(&is_zero), verb: "stopped", well: "has not stopped" },
+        &Inquiry {
+            check: Check::FlowStopped,
+            question: &question,
+            bad: Some(&is_zero),
+            verb: "stopped",
+            too: "did",
+            well: "has not stopped",
+        },
     )
 }
 

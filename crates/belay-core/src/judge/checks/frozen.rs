@@ -31,6 +31,7 @@ pub(super) fn check(trial: &Trial, sight: &Sight<'_>) -> Option<Finding> {
             question: &question,
             bad: None,
             verb: "repeats one value or lies at zero",
+            too: "do",
             well: "is neither frozen nor at zero",
         },
     )

@@ -40,7 +40,7 @@ pub(super) fn check(trial: &Trial, sight: &Sight<'_>, weighed: &Weighed<'_>) -> 
     let due = |begin: usize| trial.ends.since(sight.time(begin)).ms() / sight.signal.step.ms().max(1);
     let question = |row: &Row, begin: usize| leapt(row, begin, usize::try_from(due(begin)).unwrap_or(0), sight.signal.harm);
     let (verb, well) = ("leapt beyond all its past", "made no leap");
-    let found = inquire(trial, sight, &Inquiry { check: Check::Leap, question: &question, bad: None, verb, well })?;
+    let found = inquire(trial, sight, &Inquiry { check: Check::Leap, question: &question, bad: None, verb, too: "did", well })?;
     let text = sight.treated.iter().find(|row| found.hosts.first() == Some(&row.host)).and_then(|row| to(row, sight.signal.harm));
     Some(Finding { text: text.map_or_else(|| found.text.clone(), |to| format!("{}; {to}", found.text)), ..found })
 }

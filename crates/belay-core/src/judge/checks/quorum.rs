@@ -31,6 +31,8 @@ pub(super) struct Inquiry<'q> {
     pub(super) bad: Option<&'q dyn Fn(f64) -> bool>,
     /// The verb for what hosts show: `stopped`, `repeats one value`.
     pub(super) verb: &'static str,
+    /// What peers that show the same are said to: they `did`, or `do`.
+    pub(super) too: &'static str,
     /// What is said where none shows it: `has not stopped`.
     pub(super) well: &'static str,
 }
@@ -207,7 +209,7 @@ fn words(sight: &Sight<'_>, inquiry: &Inquiry<'_>, asked: usize, showing: usize,
     let name = &sight.signal.name;
     let peers = match of {
         0 => "; no peers to compare with, own past only".to_owned(),
-        _ => format!("; {same} of {of} unchanged peers did"),
+        _ => format!("; {same} of {of} unchanged peers {}", inquiry.too),
     };
     match says {
         Says::Fine => format!("{name} {} on {}", inquiry.well, changed_hosts(asked)),
