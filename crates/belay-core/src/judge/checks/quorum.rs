@@ -53,6 +53,10 @@ pub(super) fn inquire(trial: &Trial, sight: &Sight<'_>, inquiry: &Inquiry<'_>) -
     let first = showing.iter().map(|(_, shown)| shown.from).min();
     let alike = first.map_or((0, peer_count(sight)), |first| alike(sight, inquiry, first));
     let says = weigh(trial, answers.len(), &showing, alike);
+    // Where nothing came since the grace, nothing is fine: `presence` tells it.
+    if says == Says::Fine && !answers.iter().any(|(row, _)| row.settled().iter().any(Option::is_some)) {
+        return None;
+    }
     let found = finding(sight, inquiry, &answers, &showing, alike, says);
     Some(if says == Says::Fine { with_earlier(sight, inquiry, found, &answers) } else { found })
 }
