@@ -16,26 +16,14 @@ const KILLS: &[&str] = &["test", "--locked", "-p", "belay", "--test", "it", "kil
 const KILL_CYCLES: (&str, &str) = ("BELAY_KILL_CYCLES", "1000");
 
 pub fn run(root: &Path) -> anyhow::Result<ExitCode> {
-    let seeds = play(root, SEEDS)?;
-    let catch = play(root, CATCH)?;
-    let demo = play(root, DEMO)?;
-    let night = play(root, NIGHT)?;
-    let server = play(root, SERVER)?;
-    let face = play(root, FACE)?;
-    let kills = kills(root)?;
+    let mut played = Vec::new();
+    for (name, command) in [("seeds", SEEDS), ("catch", CATCH), ("demo", DEMO), ("night", NIGHT), ("server", SERVER), ("face", FACE)] {
+        played.push((name, play(root, command)?));
+    }
+    played.push(("kills", kills(root)?));
     println!();
-    println!("seeds  {}", seeds.line());
-    println!("catch  {}", catch.line());
-    println!("demo   {}", demo.line());
-    println!("night  {}", night.line());
-    println!("server {}", server.line());
-    println!("face   {}", face.line());
-    println!("kills  {}", kills.line());
-    Ok(if [seeds, catch, demo, night, server, face, kills].iter().all(|outcome| outcome.good) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    played.iter().for_each(|(name, outcome)| println!("{name:6} {}", outcome.line()));
+    Ok(if played.iter().all(|(_, outcome)| outcome.good) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 struct Outcome {

@@ -96,17 +96,12 @@ pub struct Terms<'t> {
 }
 
 impl Terms<'_> {
-    /// The part of the budget that windows, or bets, on the mean may spend.
-    fn share(&self, several: bool) -> f64 {
-        share(self.alpha, if several { 2 } else { 1 })
-    }
-
     /// At each look, the smallest number of signals among which the bets on the mean of this one would be believed; none where no number
     /// is enough.
     #[must_use]
     pub fn believed_among(&self, contrast: &Contrast) -> Vec<Option<usize>> {
         let view = contrast.view();
-        let share = self.share(view.hosts.len() > 1);
+        let share = share(self.alpha, view.hosts.len());
         let bar = Bar::of(contrast.group(), view.group, share, *self, true, (0, 0));
         // More signals lower the price: evidence below that of all together is nowhere enough.
         if bar.bets_threshold(self.signals).is_none_or(|threshold| bar.evidence <= threshold) {
@@ -177,7 +172,7 @@ impl<'a> Bars<'a> {
     fn of(contrast: &'a Contrast, own: Option<(&'a Contrast, &[&'a Contrast])>, terms: Terms<'a>) -> Self {
         let view = contrast.view();
         let beside = |host| own.and_then(|(own, siblings)| Own::of(own, siblings, host));
-        let share = terms.share(view.hosts.len() > 1);
+        let share = share(terms.alpha, view.hosts.len());
         let single = share_of_one(terms.alpha, view.hosts.len());
         let last = (0..view.hosts.len()).filter_map(|i| contrast.late(i)).max().unwrap_or(0);
         let host = |(i, shown): (usize, &Option<&'a Shown>)| {

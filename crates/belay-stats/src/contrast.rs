@@ -25,9 +25,6 @@ use crate::track::{Asked, Betting, Shown, Stream, Track};
 use crate::transform::Scale;
 use crate::weather::Weather;
 
-/// Peers that are judged as if they were treated, at most.
-const JURY_MAX: usize = 12;
-
 /// How much of a say single peers have in what one of several treated series does by itself: all of it in any weather. Of many series one
 /// always looks odd to a regression that was fitted too well.
 const ALONE: f64 = 1.0;

@@ -94,7 +94,7 @@ fn look_at(trial: &Trial, at: Timestamp, rows: &[Rows], kept: &mut [Kept]) -> Lo
     agree::agree(&mut findings, trial.treated.len());
     findings.iter_mut().for_each(|finding| say_caution(trial, finding));
     spoilt::tell(trial, &sights, &mut findings);
-    let lacks = sights.iter().flat_map(|sight| checks::lacks(trial, sight, at)).collect();
+    let lacks = sights.iter().flat_map(|sight| checks::lacks(sight, at)).collect();
     conclude::conclude(trial, at, &sights, findings, lacks, assured)
 }
 

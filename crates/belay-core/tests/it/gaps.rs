@@ -12,7 +12,7 @@ use crate::judging::{at, evidence, trial};
 const ENDS: i64 = 10;
 
 /// A short trial of a gauge that must be there, on so many hosts, which all change at step 0.
-fn gauge(changed: usize, peers: usize) -> Trial {
+pub fn gauge(changed: usize, peers: usize) -> Trial {
     let mut trial = Trial { ends: at(ENDS), accept_from: at(ENDS), ..trial(changed, peers) };
     trial.treated.values_mut().for_each(|treated| treated.onset = at(0));
     trial.signals = vec![Signal { kind: SignalKind::Gauge, harm: Harm::Both, must_have: true, ..trial.signals[0].clone() }];
@@ -20,18 +20,18 @@ fn gauge(changed: usize, peers: usize) -> Trial {
 }
 
 /// A load that all share, and a little noise of each one's own.
-fn usual(name: &str, step: i64) -> f64 {
+pub fn usual(name: &str, step: i64) -> f64 {
     let mut rng = Rng::new(7).fork(u64::try_from(step + 1_000).unwrap());
     let shared = rng.normal();
     let own = name.bytes().fold(step.unsigned_abs(), |sum, byte| sum * 31 + u64::from(byte));
     50.0 + 3.0 * shared + 0.3 * Rng::new(11).fork(own).normal()
 }
 
-fn looked(trial: &Trial, until: i64, value: impl Fn(&str, i64) -> Option<f64>) -> Look {
+pub fn looked(trial: &Trial, until: i64, value: impl Fn(&str, i64) -> Option<f64>) -> Look {
     judge(trial, &evidence(trial, until, value))
 }
 
-fn level(look: &Look) -> &Finding {
+pub fn level(look: &Look) -> &Finding {
     look.findings.iter().find(|finding| finding.check == Check::Level).unwrap_or_else(|| panic!("no word of the level: {look:#?}"))
 }
 

@@ -19,6 +19,7 @@ mod leap;
 mod night;
 mod notify;
 mod overlaps;
+mod part;
 mod past;
 mod planned;
 mod relation;

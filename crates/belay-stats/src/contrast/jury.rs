@@ -1,8 +1,11 @@
 //! The peers, each judged as if it had been treated.
 
+use super::Contrast;
 use super::subject::Subject;
-use super::{Contrast, JURY_MAX};
 use crate::panel::{Design, Panel};
+
+/// Peers that are judged as if they were treated, at most.
+const JURY_MAX: usize = 12;
 
 /// A peer judged as if it were treated, by the others.
 #[derive(Debug, Clone)]

@@ -105,15 +105,14 @@ fn finding(sight: &Sight<'_>, weighed: &Weighed<'_>, says: Says, alone: Vec<Host
         Says::Harm | Says::Suspicion => alone,
     };
     // A part of the hosts is told by the one of them that moved most: the mean of all says nothing of it.
-    let alone = if hosts.len() < weighed.hosts.len() { furthest(weighed, &hosts) } else { None };
-    let alone = alone.and_then(|place| Some((place, numbers_of_one(sight, weighed, place)?)));
+    let part = if hosts.len() < weighed.hosts.len() { furthest(weighed, &hosts) } else { None };
     let name = &sight.signal.name;
     let first = weighed.contrast.origin() + group.beyond.unwrap_or(0);
-    let (words, numbers) = match alone {
-        Some((place, numbers)) => (format!("{}", effect_words_of_one(weighed, place, &numbers)), numbers),
+    let (words, numbers) = match part.and_then(|place| Some((place, numbers_of_one(sight, weighed, place)?))) {
+        Some((place, numbers)) => (effect_words_of_one(weighed, place, &numbers).to_string(), numbers),
         None => {
             let numbers = Numbers { p: group.p, ..numbers(sight, weighed, &hosts) };
-            (format!("{}", effect_words(weighed, &numbers)), numbers)
+            (effect_words(weighed, &numbers).to_string(), numbers)
         }
     };
     let text = match says {
@@ -128,10 +127,7 @@ fn finding(sight: &Sight<'_>, weighed: &Weighed<'_>, says: Says, alone: Vec<Host
                 (Some(p), Some(budget)) => format!("p {} of a budget of {budget:.4}, ", p_words(p)),
                 _ => String::new(),
             };
-            let by = match alone_named(weighed, &hosts) {
-                Some(by) => format!(" on {by}"),
-                None => String::new(),
-            };
+            let by = part.map_or_else(String::new, |most| format!(" on {}", named(weighed, &hosts, most)));
             format!("{name}{by}: {words}; {p}{}", basis(weighed, says))
         }
     };
@@ -156,11 +152,13 @@ fn furthest(weighed: &Weighed<'_>, hosts: &[HostId]) -> Option<usize> {
     places.max_by(|a, b| moved(a).total_cmp(&moved(b)))
 }
 
-/// `1 of 4 changed hosts (web3)`, where it is not all of them.
-fn alone_named(weighed: &Weighed<'_>, hosts: &[HostId]) -> Option<String> {
-    let most = &weighed.hosts[furthest(weighed, hosts).filter(|_| hosts.len() < weighed.hosts.len())?];
-    let most = if hosts.len() == 1 { most.to_string() } else { format!("most on {most}") };
-    Some(format!("{} of {} changed hosts ({most})", hosts.len(), weighed.hosts.len()))
+/// `1 of 4 changed hosts (web3)`, of a part of which this one moved most.
+fn named(weighed: &Weighed<'_>, hosts: &[HostId], most: usize) -> String {
+    let most = match hosts.len() {
+        1 => weighed.hosts[most].to_string(),
+        _ => format!("most on {}", weighed.hosts[most]),
+    };
+    format!("{} of {} changed hosts ({most})", hosts.len(), weighed.hosts.len())
 }
 
 fn p_words(p: f64) -> String {

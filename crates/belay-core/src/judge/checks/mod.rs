@@ -70,6 +70,6 @@ pub(super) fn signals(trial: &Trial, sight: &Sight<'_>, weighed: Option<&Weighed
 }
 
 /// What should have been seen of a signal and was not.
-pub(super) fn lacks(_trial: &Trial, sight: &Sight<'_>, at: Timestamp) -> Vec<Lack> {
+pub(super) fn lacks(sight: &Sight<'_>, at: Timestamp) -> Vec<Lack> {
     presence::lacks(sight, at)
 }
