@@ -6,9 +6,12 @@
 //! for counterfactual and synthetic controls", 2021). The maximum over all window lengths and all looks is inside the calibration:
 //! looking after every sample is paid for.
 
+mod reference;
+
+pub use self::reference::Reference;
 use crate::medians;
 use crate::ridge::dot;
-use crate::robust::{MAD_TO_SD, finite, median_in_place, middle_within, quantile_of_sorted};
+use crate::robust::{MAD_TO_SD, finite, median_in_place, middle_within};
 use crate::share::Direction;
 
 /// Window lengths over which an effect is averaged, in steps.
@@ -28,14 +31,6 @@ const PRESENT: f64 = 0.6;
 
 /// Placebo changes that are needed before their quantiles are believed.
 pub const PLACEBOS_MIN: usize = 24;
-/// So many stretches of the past, each as long as a trial, that do not overlap are enough to say how far placebos reach.
-const FEW: f64 = 6.0;
-/// By how much thresholds grow where there are fewer: what few values say of a spread is uncertain, and a quantile made of it is larger by
-/// a part that falls with their number, as Student's are than normal ones. Half a day of past under a trial of a third of it had called
-/// nothing harm two and a half times as often as promised without.
-const SCARCE: f64 = 4.5;
-const SCARCE_MOST: f64 = 2.0;
-
 /// The shape of a question: what is compared with what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
@@ -289,18 +284,16 @@ impl Past {
         })
     }
 
-    /// The largest standardised deviation of each placebo change, of those that have any.
-    fn largest(&self, spread: &[Means], direction: Direction) -> Vec<f64> {
-        let inverse: Vec<Means> = (0..self.shape.horizon)
-            .map(|look| std::array::from_fn(|w| if look >= self.first(w) { 1.0 / spread[look][w] } else { f64::NAN }))
-            .collect();
-        let worst = |(at, level): &(usize, f64)| farthest(&self.means[*at..at + self.shape.horizon], *level, &inverse, direction);
-        self.changes.iter().map(worst).filter(|g| g.is_finite()).collect()
+    /// The largest standardised deviation of each placebo change over each width, of those that have any; `inverse`: one by the usual
+    /// size of each mean.
+    fn largest(&self, inverse: &[Means], direction: Direction) -> Vec<Means> {
+        let worst = |(at, level): &(usize, f64)| farthest(&self.means[*at..at + self.shape.horizon], *level, inverse, direction);
+        self.changes.iter().map(worst).filter(|g| g.iter().any(|z| z.is_finite())).collect()
     }
 }
 
-/// The largest of these means towards harm, each in its own unit; minus infinity where none is defined.
-fn farthest(means: &[Means], level: f64, inverse: &[Means], direction: Direction) -> f64 {
+/// Of each width the largest of these means towards harm, in its own unit; minus infinity where none is defined.
+fn farthest(means: &[Means], level: f64, inverse: &[Means], direction: Direction) -> Means {
     match direction {
         Direction::Both => largest_of(means, inverse, |x, i| ((x - level) * i).abs()),
         Direction::Up => largest_of(means, inverse, |x, i| (x - level) * i),
@@ -308,8 +301,8 @@ fn farthest(means: &[Means], level: f64, inverse: &[Means], direction: Direction
     }
 }
 
-/// The largest, width by width beside each other; NaN says nothing.
-fn largest_of(means: &[Means], inverse: &[Means], of: impl Fn(f64, f64) -> f64) -> f64 {
+/// The largest of each width; NaN says nothing.
+fn largest_of(means: &[Means], inverse: &[Means], of: impl Fn(f64, f64) -> f64) -> Means {
     let mut best = [f64::NEG_INFINITY; WIDTHS.len()];
     for (means, inverse) in means.iter().zip(inverse) {
         for w in 0..WIDTHS.len() {
@@ -317,7 +310,7 @@ fn largest_of(means: &[Means], inverse: &[Means], of: impl Fn(f64, f64) -> f64) 
             best[w] = if z > best[w] { z } else { best[w] };
         }
     }
-    best.into_iter().fold(f64::NEG_INFINITY, f64::max)
+    best
 }
 
 /// The side of harm: how bad a deviation is.
@@ -328,96 +321,4 @@ pub fn side(direction: Direction, z: f64) -> f64 {
         Direction::Up => z,
         Direction::Down => -z,
     }
-}
-
-/// How large the statistic is where nothing happened.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reference {
-    /// Usual size of each mean, `[look][width]`.
-    spread: Vec<Means>,
-    /// Quantiles of the largest standardised deviation of a placebo: 50, 90 and 98 %.
-    pub quantiles: [f64; 3],
-    /// Scale of the exponential tail beyond the 90 % quantile.
-    pub slope: f64,
-    /// Placebo changes it rests on.
-    pub placebos: usize,
-    /// What thresholds are multiplied by where few of these do not overlap, from 1 to 2.
-    scarce: f64,
-    direction: Direction,
-}
-
-impl Reference {
-    /// Calibrates on the placebo changes of a past that can be used `from` a step on; `floor` is the smallest noise of one value that is
-    /// believed. `None` if there are fewer than [`PLACEBOS_MIN`].
-    #[must_use]
-    pub fn of(series: &[f64], from: usize, shape: Shape, floor: f64, direction: Direction) -> Option<Reference> {
-        let past = Past::of(series, from, shape);
-        if past.changes.len() < PLACEBOS_MIN || shape.horizon == 0 {
-            return None;
-        }
-        let spread = smoothed(&past.spread(), floor);
-        let mut largest = past.largest(&spread, direction);
-        if largest.len() < PLACEBOS_MIN {
-            return None;
-        }
-        largest.sort_unstable_by(f64::total_cmp);
-        let quantiles = [0.5, 0.9, 0.98].map(|q| quantile_of_sorted(&largest, q).unwrap_or(f64::INFINITY));
-        let slope = ((quantiles[1] - quantiles[0]) / 5f64.ln()).max(0.25);
-        let there = series[from..].iter().filter(|value| value.is_finite()).count();
-        let apart = there as f64 / shape.horizon.saturating_sub(shape.grace).max(1) as f64;
-        let scarce = (1.0 + SCARCE * (1.0 / apart - 1.0 / FEW)).clamp(1.0, SCARCE_MOST);
-        Some(Reference { spread, quantiles, slope, placebos: largest.len(), scarce, direction })
-    }
-
-    /// The largest standardised deviation towards harm at a look, over the window lengths; minus infinity where none is defined.
-    #[must_use]
-    pub fn deviation(&self, look: usize, means: &Means) -> f64 {
-        let Some(spread) = self.spread.get(look) else { return f64::NEG_INFINITY };
-        let sides = means.iter().zip(spread).map(|(x, d)| side(self.direction, x / d));
-        sides.filter(|z| z.is_finite()).fold(f64::NEG_INFINITY, f64::max)
-    }
-
-    /// The same in either direction.
-    #[must_use]
-    pub fn distance(&self, look: usize, means: &Means) -> f64 {
-        let Some(spread) = self.spread.get(look) else { return f64::NEG_INFINITY };
-        means.iter().zip(spread).map(|(x, d)| (x / d).abs()).filter(|z| z.is_finite()).fold(f64::NEG_INFINITY, f64::max)
-    }
-
-    /// The deviation that a placebo exceeds at any look with probability `alpha`, by the tail beyond the 90 % quantile. More is asked of
-    /// a past that holds few stretches as long as a trial.
-    #[must_use]
-    pub fn threshold(&self, alpha: f64) -> f64 {
-        let tail = self.quantiles[1] + self.slope * (0.1 / alpha).ln();
-        self.scarce * self.quantiles[2].max(tail)
-    }
-
-    /// The tail value of a largest deviation: how often a placebo is at least as large (1 below the median).
-    #[must_use]
-    pub fn p_value(&self, largest: f64) -> f64 {
-        let ([q50, q90, _], largest) = (self.quantiles, largest / self.scarce);
-        // Series that stand still have all their deviations at one place, or beside it by rounding: that is nothing unusual.
-        if largest <= q50 + 1e-9 {
-            if largest < q50 - 1e-9 { 1.0 } else { 0.5 }
-        } else if largest >= q90 {
-            0.1 * (-(largest - q90) / self.slope).exp()
-        } else {
-            0.5 - 0.4 * (largest - q50) / (q90 - q50)
-        }
-    }
-
-    /// The usual size of the mean over the window length with this index at a look.
-    #[must_use]
-    pub fn spread(&self, look: usize, width: usize) -> f64 {
-        self.spread[look.min(self.spread.len() - 1)][width]
-    }
-}
-
-fn smoothed(raw: &[Means], floor: f64) -> Vec<Means> {
-    let overall: Means = std::array::from_fn(|w| {
-        let there = || raw.iter().map(|row| row[w]).filter(|d| d.is_finite());
-        there().sum::<f64>() / there().count().max(1) as f64
-    });
-    let one = |d: f64, w: usize| if d.is_finite() { (0.5 * d + 0.5 * overall[w]).max(floor / (WIDTHS[w] as f64).sqrt()) } else { f64::NAN };
-    raw.iter().map(|row| std::array::from_fn(|w| one(row[w], w))).collect()
 }

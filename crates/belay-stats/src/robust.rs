@@ -191,6 +191,18 @@ pub fn quantile_of_sorted(sorted: &[f64], q: f64) -> Option<f64> {
     Some(if fraction == 0.0 || low == high { low } else { low + (high - low) * fraction })
 }
 
+/// As [`quantile`], of values whose order may be lost: for asking one quantile of a sample, in time that grows as it does.
+#[must_use]
+pub fn quantile_in_place(values: &mut [f64], q: f64) -> Option<f64> {
+    if values.is_empty() || q.is_nan() {
+        return None;
+    }
+    let position = q.clamp(0.0, 1.0) * (values.len() - 1) as f64;
+    let (_, low, above) = values.select_nth_unstable_by(position.floor() as usize, f64::total_cmp);
+    let high = above.iter().copied().min_by(f64::total_cmp).unwrap_or(*low);
+    quantile_of_sorted(&[*low, high], position.fract())
+}
+
 /// The values that are there: those that are finite, in their order.
 #[must_use]
 pub fn finite(values: &[f64]) -> Vec<f64> {
@@ -247,9 +259,18 @@ mod tests {
         assert_eq!(quantile(&v, 0.1), Some(14.0));
         assert_eq!(quantile(&v, 0.98), Some(49.2));
         assert_eq!(quantile(&v, f64::NAN), None);
+        assert_eq!(quantile_in_place(&mut [], 0.5), None);
     }
 
     proptest! {
+        #[test]
+        fn a_quantile_is_the_same_whether_values_are_sorted_or_not(
+            mut values in prop::collection::vec(-1e6f64..1e6, 1..60),
+            q in 0.0f64..=1.0,
+        ) {
+            prop_assert_eq!(quantile(&values, q), quantile_in_place(&mut values, q));
+        }
+
         #[test]
         fn the_median_is_the_half_quantile(values in prop::collection::vec(-1e6f64..1e6, 1..60)) {
             let (m, q) = (median(&values).unwrap(), quantile(&values, 0.5).unwrap());

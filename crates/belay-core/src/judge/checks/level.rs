@@ -82,7 +82,7 @@ fn unharmed(sight: &Sight<'_>, weighed: &Weighed<'_>) -> bool {
 /// own past reach at any look, so that looking early is paid for.
 pub(in crate::judge) fn assured(sight: &Sight<'_>, weighed: &Weighed<'_>) -> bool {
     let Some(reference) = weighed.contrast.group().reference.as_ref().filter(|_| weighed.peers > 0) else { return false };
-    measured(weighed).is_some_and(|effect| excluded(sight, weighed, &effect, reference.threshold(weighed.alpha)))
+    measured(weighed).is_some_and(|effect| excluded(sight, weighed, &effect, reference.sizes(effect.width, weighed.alpha)))
 }
 
 /// Whether an effect so many spreads larger would still be below the margin.

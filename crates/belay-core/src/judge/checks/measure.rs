@@ -19,6 +19,8 @@ const TOLD: f64 = 1.96;
 pub(super) struct Effect {
     pub(super) shift: f64,
     pub(super) spread: f64,
+    /// The index of the window length that it is the mean over.
+    pub(super) width: usize,
     /// Whether it rests on steps enough: six, or all that there can be so far.
     pub(super) rests: bool,
 }
@@ -37,7 +39,7 @@ fn shown(track: &Track, shown: &Shown) -> Option<Effect> {
     let look = means.iter().rposition(|row| row.iter().any(|x| x.is_finite()))?;
     let width = (0..=track.widest(look)).rev().find(|w| means[look][*w].is_finite())?;
     let rests = WIDTHS[width] >= RESTS || width == track.widest(look);
-    Some(Effect { shift: means[look][width], spread: reference.spread(look, width), rests })
+    Some(Effect { shift: means[look][width], spread: reference.spread(look, width), width, rests })
 }
 
 /// The numbers of a finding about these hosts, with effect, interval and budget.
