@@ -26,6 +26,7 @@ mod relation;
 mod selfcheck;
 mod slots;
 mod snapshots;
+mod spikes;
 mod spoilt;
 mod standstill;
 mod table_histories;
