@@ -33,7 +33,10 @@ pub(super) fn check(sight: &Sight<'_>, weighed: &Weighed<'_>) -> Option<Finding>
     let mut numbers = numbers(sight, weighed, &weighed.hosts);
     numbers.ln_e = Some(ln_e);
     let name = &sight.signal.name;
-    let ten = |ln: f64| format!("10^{:.0}", ln / std::f64::consts::LN_10);
+    // Two numbers that are not the same are not told alike.
+    let whole = |ln: f64| (ln / std::f64::consts::LN_10).round();
+    let digits = usize::from(whole(ln_e) == whole(bar));
+    let ten = |ln: f64| format!("10^{:.digits$}", ln / std::f64::consts::LN_10);
     let text = match says {
         Says::Harm | Says::Suspicion => format!(
             "{name}: its steps since the change are not what they were (e-value {}, {} needed); {}, {}",
@@ -44,6 +47,15 @@ pub(super) fn check(sight: &Sight<'_>, weighed: &Weighed<'_>) -> Option<Finding>
         ),
         Says::Fine | Says::CannotTell(_) if alarm.bets.is_some() => {
             format!("{name}: the steps of one host are not what they were (e-value of the mean {}), those of the others are", ten(ln_e))
+        }
+        Says::Fine | Says::CannotTell(_) if ln_e > bar => {
+            let (alike, asked) = alarm.alike;
+            let but = if alarm.vetoed > 0 {
+                format!("as {alike} of {asked} peers show it too")
+            } else {
+                "but what they come to does not lean towards harm".to_owned()
+            };
+            format!("{name}: its single steps since the change are unusual (e-value {}, {} needed), {but}", ten(ln_e), ten(bar))
         }
         Says::Fine | Says::CannotTell(_) => {
             format!("{name}: its steps since the change are as usual (e-value {}, {} needed)", ten(ln_e), ten(bar))

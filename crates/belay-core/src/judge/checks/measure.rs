@@ -126,20 +126,44 @@ pub(super) fn changed_hosts(many: usize) -> impl Display {
     from_fn(move |f| if many == 1 { f.write_str("1 changed host") } else { write!(f, "{many} changed hosts") })
 }
 
-/// Three digits are enough to act on.
+/// What large numbers are counted in, the largest first.
+const COUNTED_IN: [(f64, &str); 3] = [(1e12, "T"), (1e9, "G"), (1e6, "M")];
+
+/// Three digits are enough to act on: `0.00042`, `0.423`, `8.1`, `353650`, `12.3M`.
 pub(super) fn short(value: f64) -> impl Display {
     from_fn(move |f| {
         let size = value.abs();
-        if size >= 100.0 || size == 0.0 {
+        let large = COUNTED_IN.iter().find(|(unit, _)| (*unit..1e15).contains(&size));
+        if let Some((unit, name)) = large {
+            write!(f, "{:.1}{name}", value / unit)
+        } else if size >= 1e15 || (size > 0.0 && size < 1e-6) {
+            write!(f, "{value:.1e}")
+        } else if size >= 100.0 || size == 0.0 {
             write!(f, "{value:.0}")
         } else if size >= 1.0 {
             write!(f, "{value:.1}")
-        } else {
+        } else if size >= 0.001 {
             write!(f, "{value:.3}")
+        } else {
+            let zeros = (-size.log10()).floor();
+            write!(f, "{value:.0$}", zeros as usize + 2)
         }
     })
 }
 
 fn signed(value: f64) -> impl Display {
     from_fn(move |f| write!(f, "{}{}", if value < 0.0 { "" } else { "+" }, short(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn numbers_are_told_in_a_few_digits() {
+        let told = |value: f64| short(value).to_string();
+        assert_eq!([0.0, 0.423, 8.12, 99.96, 353_650.4].map(told), ["0", "0.423", "8.1", "100.0", "353650"]);
+        assert_eq!([-12_345_678.0, 4.3e9, 2e12].map(told), ["-12.3M", "4.3G", "2.0T"]);
+        assert_eq!([0.000_423, 4.2e-7, -3e15].map(told), ["0.00042", "4.2e-7", "-3.0e15"]);
+    }
 }
