@@ -13,8 +13,10 @@ const FEW: f64 = 6.0;
 const SCARCE: f64 = 4.5;
 const SCARCE_MOST: f64 = 2.0;
 
-/// The least that a width reaches beside the others.
+/// The least that a width reaches beside the others, and in its own usual sizes: a series that went only one way may reach next to nothing
+/// over a long window, and that must not make the others look far.
 const REACH_LEAST: f64 = 0.9;
+const REACHED_LEAST: f64 = 0.5;
 /// By how much thresholds grow since placebo changes are held against units that were measured on themselves: they look tamer than they are.
 const SAME: f64 = 1.1;
 
@@ -141,7 +143,7 @@ fn reach(largest: &[Means]) -> Means {
     let of = |w: usize| {
         all.clear();
         all.extend(largest.iter().map(|z| z[w]).filter(|z| z.is_finite()));
-        quantile_in_place(&mut all, 0.9).filter(|reach| *reach > 0.0)
+        quantile_in_place(&mut all, 0.9).filter(|reached| *reached > 0.0).map(|reached| reached.max(REACHED_LEAST))
     };
     let reached: [Option<f64>; WIDTHS.len()] = std::array::from_fn(of);
     let logs = || reached.iter().flatten().map(|reach| reach.ln());
@@ -182,5 +184,10 @@ mod tests {
         assert!(calm.iter().chain(&spiky).all(|reach| *reach >= REACH_LEAST));
         let still = Reference::of(&[1.0; 900], 0, SHAPE, 0.02, Direction::Both).unwrap();
         assert_eq!(still.reach, [1.0; WIDTHS.len()], "what never moved reaches nowhere");
+        // It sank all the time: what harms upwards is only ever a step, and nearly nothing over a long window.
+        let mut rng = Rng::new(2);
+        let sank: Vec<f64> = (0..900).map(|t| -0.02 * f64::from(t) + 0.05 * rng.normal()).collect();
+        let reference = Reference::of(&sank, 0, SHAPE, 0.02, Direction::Up).unwrap();
+        assert!(reference.reach.iter().all(|reach| (REACH_LEAST..3.0).contains(reach)), "{:?}", reference.reach);
     }
 }
