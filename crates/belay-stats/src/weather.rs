@@ -88,8 +88,8 @@ mod tests {
     fn a_storm_is_rare_and_what_strikes_all_is_one_from_then_on() {
         let stormy = |seed: &u64| storms(*seed, 0.0, 0)[2..].iter().any(|storm| *storm >= 1.0);
         // One placebo change in ten reaches it; what is not among those that the units were measured on does somewhat more often.
-        let stormy = (0..60).filter(stormy).count();
-        assert!(stormy <= 18, "{stormy} of 60 where nothing strikes");
+        let stormy = (0..600).filter(stormy).count();
+        assert!(stormy <= 150, "{stormy} of 600 where nothing strikes");
         for size in [8.0, -8.0] {
             let struck = storms(3, size, 10);
             assert!(struck[12..].iter().all(|storm| *storm >= 1.0), "{struck:?}");

@@ -269,7 +269,11 @@ fn an_explanation_says_first_what_was_decided_and_an_id_may_be_looked_for_by_its
     let one = folder.judge(&["cases", "--explain", "dev-1"]).out;
     let mut lines = one.lines();
     let (first, second) = (lines.next().unwrap(), lines.next().unwrap());
-    assert!(first.starts_with("dev-1: rejected at sample ") && first.ends_with("failure-rate of probe_failures"), "{one}");
+    assert!(
+        first.starts_with("dev-1: rejected at sample ")
+            && first.ends_with(": single-host of probe_failures; failure-rate of probe_failures"),
+        "{one}"
+    );
     assert_eq!(second, "  one host is ill by itself; in production its wave is held, a verdict file counts it as rejected");
     assert!(one.ends_with('\n') && !one.ends_with("\n\n"), "{one:?}");
     let all = folder.judge(&["cases", "--explain", "dev-21"]).out;

@@ -50,7 +50,7 @@ pub(super) fn check(sight: &Sight<'_>, weighed: &Weighed<'_>) -> Option<Finding>
         }
         Says::Fine | Says::CannotTell(_) if ln_e > bar => {
             let (alike, asked) = alarm.alike;
-            let but = if alarm.vetoed > 0 {
+            let but = if alarm.vetoed > 0 && alike > 0 {
                 format!("as {alike} of {asked} peers show it too")
             } else {
                 "but what they come to does not lean towards harm".to_owned()
